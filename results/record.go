@@ -1,0 +1,118 @@
+// Package results holds the record of one probe: what it says of an endpoint's
+// handshake and certificate, how it is written as JSON Lines and read back, and
+// how records add up to a summary. [Record] is the type that everything else
+// in certsweep produces or consumes; [NewCertificate], [Verifier] and [Find]
+// fill its parts.
+//
+// Records hold plain values only. Nothing in one refers to a connection, to a
+// parsed certificate or to the bytes it came from, so a record that is kept
+// costs what it shows and no more.
+package results
+
+import "time"
+
+// SchemaVersion is the value of [Record.Schema] in the records that this
+// package writes. It grows only when a field changes its meaning or goes away.
+const SchemaVersion = 1
+
+// Status says whether a target showed a completed handshake.
+type Status string
+
+// The two statuses.
+const (
+	// StatusOK: the handshake completed, or was refused only for want of a
+	// client certificate.
+	StatusOK Status = "ok"
+	// StatusError: it did not; Record.Error says where it ended and how.
+	StatusError Status = "error"
+)
+
+// Record is the result of one target. The zero value is not a valid record:
+// Schema, Line, Input, Time and Status are always set. A Record is not safe
+// for use by several goroutines while one of them changes it.
+type Record struct {
+	Schema int `json:"schema"`
+	// Line is the number of the target's line, counted from 1 over all inputs.
+	Line int `json:"line"`
+	// Input is the target as it stood on that line, without its attributes.
+	Input string `json:"input"`
+	// Host is the name or address that was asked for, names in their ASCII
+	// form; it is empty, and Port 0, where the line made no sense.
+	Host string `json:"host"`
+	Port int    `json:"port"`
+	// IP is the address that was dialed, where the scan came that far.
+	IP string `json:"ip,omitempty"`
+	// SNI is the server name that was sent, where one was.
+	SNI      string    `json:"sni,omitempty"`
+	StartTLS string    `json:"starttls,omitempty"`
+	Tag      string    `json:"tag,omitempty"`
+	Time     time.Time `json:"time"` // when the probe began
+	Status   Status    `json:"status"`
+
+	Error       *Error       `json:"error,omitempty"`
+	TLS         *TLS         `json:"tls,omitempty"`
+	Certificate *Certificate `json:"certificate,omitempty"`
+	// Chain holds the certificates after the leaf. Nil when they were not
+	// asked for.
+	Chain        []*Certificate `json:"chain,omitzero"`
+	Verification *Verification  `json:"verification,omitempty"`
+	Findings     []Finding      `json:"findings"`
+	Drain        *Drain         `json:"drain,omitempty"`
+	Timing       Timing         `json:"timing"`
+}
+
+// Error says where a probe ended and why.
+type Error struct {
+	Phase   string `json:"phase"`           // input resolve connect starttls handshake local
+	Code    string `json:"code"`            // the closed set of README.md
+	Alert   *Alert `json:"alert,omitempty"` // only with code "alert"
+	Message string `json:"message"`         // for people; its text may change
+}
+
+// Alert is a TLS alert that the peer sent (RFC 8446 §6).
+type Alert struct {
+	Name   string `json:"name"`
+	Number int    `json:"number"`
+}
+
+// TLS is what the handshake showed.
+type TLS struct {
+	Version            string `json:"version"` // "1.3"; see [VersionName]
+	Cipher             string `json:"cipher"`  // IANA name
+	KeyExchange        string `json:"key_exchange,omitempty"`
+	PostQuantum        bool   `json:"post_quantum"`
+	ALPN               string `json:"alpn,omitempty"`
+	ClientCertRequired bool   `json:"client_cert_required"`
+	OCSPStapled        bool   `json:"ocsp_stapled"`
+	SCTCount           int    `json:"sct_count"`
+	// Method says which hello the certificate was got with: "handshake",
+	// "hello13" or "hello10".
+	Method string `json:"method"`
+}
+
+// Verification is the outcome of checking the chain against trust anchors and
+// the leaf against the name that was asked for.
+type Verification struct {
+	Trusted   bool `json:"trusted"`
+	NameMatch bool `json:"name_match"`
+	// Error is empty when Trusted.
+	Error string `json:"error"`
+	// ChainLength counts the certificates from the leaf to the trust anchor,
+	// both included; 0 when no such chain was found.
+	ChainLength int `json:"chain_length"`
+}
+
+// Drain says how the connection ended after the handshake.
+type Drain struct {
+	Bytes int64  `json:"bytes"` // application data the peer sent
+	End   string `json:"end"`   // eof deadline cap reset alert off
+}
+
+// Timing holds durations in milliseconds, to the microsecond.
+type Timing struct {
+	Resolve   float64 `json:"resolve_ms"`
+	Connect   float64 `json:"connect_ms"`
+	Handshake float64 `json:"handshake_ms"`
+	Drain     float64 `json:"drain_ms"`
+	Total     float64 `json:"total_ms"`
+}
