@@ -1,0 +1,190 @@
+package dialer
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"reflect"
+	"syscall"
+)
+
+// Phase is the part of a probe in which it failed.
+type Phase string
+
+// The phases of a probe, in their order. PhaseLocal is not a step: it marks
+// what this machine refused, whatever the target is like.
+const (
+	PhaseResolve   Phase = "resolve"
+	PhaseConnect   Phase = "connect"
+	PhaseStartTLS  Phase = "starttls"
+	PhaseHandshake Phase = "handshake"
+	PhaseLocal     Phase = "local"
+)
+
+// Code is the kind of a failure, from a closed set.
+type Code string
+
+// The codes. README.md says of each what it means for the endpoint.
+const (
+	CodeDNSNotFound       Code = "dns_not_found"
+	CodeDNSTimeout        Code = "dns_timeout"
+	CodeDNSFailure        Code = "dns_failure"
+	CodeCanceled          Code = "canceled"
+	CodeTimeout           Code = "timeout"
+	CodeRefused           Code = "refused"
+	CodeReset             Code = "reset"
+	CodeUnreachable       Code = "unreachable"
+	CodeDenied            Code = "denied"
+	CodeNotTLS            Code = "not_tls"
+	CodeBadRecord         Code = "bad_record"
+	CodeAlert             Code = "alert"
+	CodeProtocol          Code = "protocol"
+	CodeEOF               Code = "eof"
+	CodeNoCertificate     Code = "no_certificate"
+	CodeTooLarge          Code = "too_large"
+	CodeMemoryCap         Code = "memory_cap"
+	CodeStartTLSRefused   Code = "starttls_refused"
+	CodeStartTLSInjection Code = "starttls_injection"
+
+	// CodeShortage is a lack of descriptors, ports or memory on this machine.
+	// It says nothing of the target: wait and probe again.
+	CodeShortage Code = "shortage"
+)
+
+// Error is the failure of one probe. Errors returned by [Dialer.Probe] are
+// always of this type.
+type Error struct {
+	Phase Phase
+	Code  Code
+	// Alert is the number of the alert the peer sent (RFC 8446 §6) where Code
+	// is CodeAlert, and 0 (close_notify) otherwise.
+	Alert uint8
+	Err   error
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("%s: %s: %v", e.Phase, e.Code, e.Err) }
+func (e *Error) Unwrap() error { return e.Err }
+
+// classify turns a failure in a phase into an *Error: by the error's type and
+// never by its text. The first match wins; the order is part of the meaning,
+// since alerts satisfy net.Error and a canceled dial looks like a time-out.
+func classify(phase Phase, err error) *Error {
+	var own *Error
+	if errors.As(err, &own) {
+		return own
+	}
+	e := &Error{Phase: phase, Code: CodeProtocol, Err: err}
+
+	var dns *net.DNSError
+	var header tls.RecordHeaderError
+	switch {
+	case isShortage(err):
+		e.Phase, e.Code = PhaseLocal, CodeShortage
+	case errors.Is(err, context.Canceled):
+		e.Code = CodeCanceled
+	case errors.As(err, &dns):
+		e.Phase, e.Code = PhaseResolve, dnsCode(dns)
+	case isTimeout(err):
+		e.Code = CodeTimeout
+		if phase == PhaseResolve {
+			e.Code = CodeDNSTimeout
+		}
+	case errors.Is(err, syscall.ECONNREFUSED):
+		e.Code = CodeRefused
+	case isAny(err, syscall.ECONNRESET, syscall.EPIPE, syscall.ECONNABORTED):
+		e.Code = CodeReset
+	case isAny(err, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EHOSTDOWN):
+		e.Code = CodeUnreachable
+	case isAny(err, syscall.EACCES, syscall.EPERM):
+		e.Phase, e.Code = PhaseLocal, CodeDenied
+	case errors.As(err, &header):
+		e.Code = CodeBadRecord
+		if header.Conn != nil {
+			e.Code = CodeNotTLS
+			e.Err = describeFirstBytes(header)
+		}
+	case isAny(err, io.EOF, io.ErrUnexpectedEOF):
+		e.Code = CodeEOF
+	default:
+		if alert, ok := remoteAlert(err); ok {
+			e.Code, e.Alert = CodeAlert, alert
+		} else if phase == PhaseResolve {
+			e.Code = CodeDNSFailure
+		} else if phase == PhaseConnect {
+			// A connect that failed in no way this table knows: the kernel's
+			// word for "no way there" (EINVAL, ENETDOWN, EADDRNOTAVAIL's kin).
+			e.Code = CodeUnreachable
+		}
+	}
+	return e
+}
+
+func dnsCode(err *net.DNSError) Code {
+	switch {
+	case err.IsNotFound:
+		return CodeDNSNotFound
+	case err.IsTimeout:
+		return CodeDNSTimeout
+	}
+	return CodeDNSFailure
+}
+
+// isShortage reports whether err is this machine's lack of something.
+func isShortage(err error) bool {
+	return isAny(err, syscall.EMFILE, syscall.ENFILE, syscall.EADDRNOTAVAIL, syscall.EADDRINUSE, syscall.ENOBUFS, syscall.ENOMEM)
+}
+
+func isTimeout(err error) bool {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, syscall.ETIMEDOUT) {
+		return true
+	}
+	// An alert is a net.Error too, and never a time-out.
+	var timeout interface{ Timeout() bool }
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+func isAny(err error, targets ...error) bool {
+	for _, t := range targets {
+		if errors.Is(err, t) {
+			return true
+		}
+	}
+	return false
+}
+
+// remoteAlert returns the number of the alert that the peer sent. crypto/tls
+// reports it as a *net.OpError around a value of an unexported type of kind
+// uint8; tls.AlertError is for QUIC alone and never matches here.
+func remoteAlert(err error) (uint8, bool) {
+	var op *net.OpError
+	if !errors.As(err, &op) || op.Op != "remote error" || op.Err == nil {
+		return 0, false
+	}
+	v := reflect.ValueOf(op.Err)
+	if v.Kind() != reflect.Uint8 {
+		return 0, false
+	}
+	return uint8(v.Uint()), true
+}
+
+// describeFirstBytes says what answered in place of TLS. The five bytes that
+// crypto/tls took for a record header are all that is known of it.
+func describeFirstBytes(err tls.RecordHeaderError) error {
+	first := string(err.RecordHeader[:])
+	what := "no protocol known to certsweep"
+	for _, known := range []struct{ prefix, name string }{
+		{"HTTP/", "HTTP"}, {"<html", "HTML"}, {"<!DOC", "HTML"}, {"SSH-", "SSH"}, {"220", "SMTP or FTP"},
+		{"* OK", "IMAP"}, {"+OK", "POP3"}, {"RFB ", "VNC"}, {"AMQP", "AMQP"}, {"\x03\x00\x00", "RDP (TPKT)"},
+		{"-ERR", "POP3 or Redis"}, {"<?xml", "XML or XMPP"},
+	} {
+		if len(first) >= len(known.prefix) && first[:len(known.prefix)] == known.prefix {
+			what = known.name
+			break
+		}
+	}
+	return fmt.Errorf("the peer does not speak TLS: it began with %q (%s): %w", first, what, err)
+}
