@@ -29,13 +29,17 @@ type Summary struct {
 	Interrupted bool `json:"interrupted"`
 }
 
-// Add counts a record.
-func (s *Summary) Add(r *Record) error {
+func (s *Summary) init() {
 	if s.ByCode == nil {
 		s.ByCode = make(map[string]int)
 		s.ByFinding = make(map[Finding]int)
 		s.ByVersion = make(map[string]int)
 	}
+}
+
+// Add counts a record.
+func (s *Summary) Add(r *Record) {
+	s.init()
 	s.Targets++
 	if r.Status == StatusOK {
 		s.OK++
@@ -51,7 +55,6 @@ func (s *Summary) Add(r *Record) error {
 	for _, f := range r.Findings {
 		s.ByFinding[f]++
 	}
-	return nil
 }
 
 // WriteText writes the summary for people: a line that adds up to the number
@@ -87,6 +90,7 @@ func writeCounts[K ~string](b *strings.Builder, title string, counts map[K]int) 
 
 // WriteJSON writes the summary as one JSON object.
 func (s *Summary) WriteJSON(w io.Writer) error {
+	s.init()
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	return e.Encode(s)
