@@ -383,3 +383,14 @@ func BenchmarkNewCertificate(b *testing.B) {
 		NewCertificate(der, parsed, testNow)
 	}
 }
+
+// BenchmarkParseCertificate is the yardstick for BenchmarkNewCertificate.
+func BenchmarkParseCertificate(b *testing.B) {
+	der := issue(b, leafTemplate(b), issuerTemplate(), ecKey(b, elliptic.P256()).Public(), ecKey(b, elliptic.P384()))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := x509.ParseCertificate(der); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
