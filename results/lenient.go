@@ -79,16 +79,17 @@ func (w *walk) tbsCertificate(d reader) {
 			w.spki = spki.full
 		}
 	}
-	for {
-		e, ok := d.next()
-		if !ok {
-			return
-		}
-		if e.tag == tagExplicit3 {
-			if extensions, ok := e.first(); ok {
-				w.extensions(extensions)
-			}
-		}
+	const issuerUniqueID, subjectUniqueID = 0x81, 0x82
+	e, ok = d.next()
+	if ok && e.tag == issuerUniqueID {
+		e, ok = d.next()
+	}
+	if ok && e.tag == subjectUniqueID {
+		e, ok = d.next()
+	}
+	if ok && e.tag == tagExplicit3 {
+		extensions, _ := e.first()
+		w.extensions(extensions)
 	}
 }
 
@@ -215,11 +216,11 @@ var (
 func parseTime(e element) time.Time {
 	const tagGeneralizedTime, longest = 0x18, 40
 	s := e.content
-	if t, ok := parseDERTime(s); ok {
-		return t
-	}
 	if len(s) > longest {
 		return time.Time{}
+	}
+	if t, ok := parseDERTime(s); ok {
+		return t
 	}
 	if e.tag == tagGeneralizedTime {
 		return parseGeneralizedTime(string(s))
@@ -249,24 +250,27 @@ func parseGeneralizedTime(s string) time.Time {
 // parseDERTime reads the two forms of RFC 5280 §4.1.2.5, YYMMDDHHMMSSZ and
 // YYYYMMDDHHMMSSZ, which nearly all certificates use, faster than [time.Parse].
 func parseDERTime(s []byte) (time.Time, bool) {
+	if len(s) < 13 || s[len(s)-1] != 'Z' {
+		return time.Time{}, false
+	}
+	for _, b := range s[:len(s)-1] {
+		if b < '0' || b > '9' {
+			return time.Time{}, false
+		}
+	}
 	var year int
-	switch {
-	case len(s) == 13 && s[12] == 'Z':
+	switch len(s) {
+	case 13:
 		year = twoDigits(s)
 		if year < 50 {
 			year += 100
 		}
 		year += 1900
-	case len(s) == 15 && s[14] == 'Z':
+	case 15:
 		year = twoDigits(s)*100 + twoDigits(s[2:])
 		s = s[2:]
 	default:
 		return time.Time{}, false
-	}
-	for _, b := range s[:12] {
-		if b < '0' || b > '9' {
-			return time.Time{}, false
-		}
 	}
 	month, day := twoDigits(s[2:]), twoDigits(s[4:])
 	hour, minute, second := twoDigits(s[6:]), twoDigits(s[8:]), twoDigits(s[10:])
