@@ -125,27 +125,24 @@ func (w *walk) finish() {
 	c.Subject.Organization = orEmpty(c.Subject.Organization)
 	c.Issuer.Organization = orEmpty(c.Issuer.Organization)
 	c.KeyUsage = orEmpty(c.KeyUsage)
-	for _, l := range []struct {
-		from  *list
-		to    *[]string
-		field string
-	}{
-		{&w.dnsNames, &c.DNSNames, "dns_names"},
-		{&w.ipAddresses, &c.IPAddresses, "ip_addresses"},
-		{&w.emailAddresses, &c.EmailAddresses, "email_addresses"},
-		{&w.uris, &c.URIs, "uris"},
-		{&w.extKeyUsage, &c.ExtKeyUsage, "ext_key_usage"},
-		{&w.ocspServers, &c.OCSPServers, "ocsp_servers"},
-		{&w.issuerURLs, &c.IssuerURLs, "issuer_urls"},
-		{&w.crlURLs, &c.CRLURLs, "crl_urls"},
-		{&w.policies, &c.Policies, "policies"},
-	} {
-		*l.to = orEmpty(l.from.items)
-		if l.from.cut {
-			w.cut(l.field)
-		}
-	}
+	c.DNSNames = w.strings(&w.dnsNames, "dns_names")
+	c.IPAddresses = w.strings(&w.ipAddresses, "ip_addresses")
+	c.EmailAddresses = w.strings(&w.emailAddresses, "email_addresses")
+	c.URIs = w.strings(&w.uris, "uris")
+	c.ExtKeyUsage = w.strings(&w.extKeyUsage, "ext_key_usage")
+	c.OCSPServers = w.strings(&w.ocspServers, "ocsp_servers")
+	c.IssuerURLs = w.strings(&w.issuerURLs, "issuer_urls")
+	c.CRLURLs = w.strings(&w.crlURLs, "crl_urls")
+	c.Policies = w.strings(&w.policies, "policies")
 	c.Truncated = orEmpty(c.Truncated)
+}
+
+// strings returns what a list holds, and notes where it was cut.
+func (w *walk) strings(l *list, field string) []string {
+	if l.cut {
+		w.cut(field)
+	}
+	return orEmpty(l.items)
 }
 
 func orEmpty(s []string) []string {
