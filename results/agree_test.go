@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"golang.org/x/crypto/x509roots/fallback/bundle"
 )
 
 // checkRecordable checks what holds for every certificate, malformed or not:
@@ -186,4 +188,27 @@ func parsedKey(parsed *x509.Certificate) PublicKey {
 		k.Bits = key.P.BitLen()
 	}
 	return k
+}
+
+// TestAgreesOnRoots reads the certificates of Mozilla's root program, which
+// authorities of thirty years have made.
+func TestAgreesOnRoots(t *testing.T) {
+	t.Parallel()
+	n := 0
+	for root := range bundle.Roots() {
+		n++
+		parsed, err := x509.ParseCertificate(root.Certificate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := NewCertificate(root.Certificate, parsed, testNow)
+		checkRecordable(t, c)
+		checkAgrees(t, c, parsed)
+		if !c.SelfSigned || !c.IsCA || len(c.Truncated) != 0 || c.Subject.DN == "" {
+			t.Errorf("%+v", c)
+		}
+	}
+	if n == 0 {
+		t.Error("the bundle is empty")
+	}
 }
