@@ -39,6 +39,9 @@ func (l *list) add(text []byte, limit int) {
 		return
 	}
 	l.bytes += len(text)
+	if l.items == nil {
+		l.items = make([]string, 0, 2) // what most lists that are not empty hold
+	}
 	if utf8.Valid(text) {
 		l.items = append(l.items, string(text))
 	} else {

@@ -175,7 +175,32 @@ func TestParseErrorIsShort(t *testing.T) {
 	}
 }
 
-// seeds are the certificates of all tests in this package.
+// TestFlippedBits flips each bit of a certificate in turn. Most of what comes
+// out is malformed; whatever crypto/x509 still accepts must read the same.
+func TestFlippedBits(t *testing.T) {
+	t.Parallel()
+	der := ordinary().der()
+	accepted := 0
+	for i := range len(der) * 8 {
+		der[i/8] ^= 1 << (i % 8)
+		c := NewCertificate(der, nil, testNow)
+		checkRecordable(t, c)
+		if parsed, err := x509.ParseCertificate(der); err == nil {
+			accepted++
+			checkAgrees(t, c, parsed)
+		}
+		if t.Failed() {
+			t.Fatalf("octet %d, bit %d", i/8, i%8)
+		}
+		der[i/8] ^= 1 << (i % 8)
+	}
+	if accepted == 0 {
+		t.Error("crypto/x509 accepts none of them")
+	}
+}
+
+// seeds are the certificates of all tests in this package, but for the large
+// ones, which would slow a fuzz test down.
 func seeds() [][]byte {
 	var all [][]byte
 	for _, tt := range oddCases() {
@@ -187,7 +212,8 @@ func seeds() [][]byte {
 		all = append(all, der)
 	}
 	whole := ordinary().der()
-	return append(all, nil, whole[:len(whole)/2], []byte("HTTP/1.1 400 Bad Request\r\n"))
+	all = append(all, nil, whole[:len(whole)/2], []byte("HTTP/1.1 400 Bad Request\r\n"))
+	return slices.DeleteFunc(all, func(der []byte) bool { return len(der) > 4096 })
 }
 
 func FuzzNewCertificate(f *testing.F) {
@@ -203,13 +229,36 @@ func FuzzNewCertificate(f *testing.F) {
 	})
 }
 
-// FuzzLenientAgrees holds the lenient walk to crypto/x509's reading of what
-// that accepts.
-func FuzzLenientAgrees(f *testing.F) {
-	for _, der := range seeds() {
-		f.Add(der)
+// part returns one part of a certificate, by a number that a fuzz test chose.
+func part(o *odd, n uint8) *[]byte {
+	parts := []*[]byte{&o.version, &o.serial, &o.inner, &o.issuer, &o.validity, &o.subject, &o.spki}
+	for i := range o.extensions {
+		parts = append(parts, &o.extensions[i])
 	}
-	f.Fuzz(func(t *testing.T, der []byte) {
+	return parts[int(n)%len(parts)]
+}
+
+// FuzzLenientAgrees holds the lenient walk to crypto/x509's reading of what
+// that accepts. It changes one part of a certificate at a time, so that the
+// lengths around it stay right.
+func FuzzLenientAgrees(f *testing.F) {
+	for _, tt := range oddCases() {
+		o, usual := ordinary(), ordinary()
+		tt.parts(&o)
+		for n := range uint8(7 + len(o.extensions)) {
+			if p := *part(&o, n); len(p) < 4096 && !bytes.Equal(p, *part(&usual, n)) {
+				f.Add(n, p)
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, n uint8, content []byte) {
+		o := ordinary()
+		p := part(&o, n)
+		*p = content
+		if p == &o.inner {
+			o.outer = content
+		}
+		der := o.der()
 		parsed, err := x509.ParseCertificate(der)
 		if err != nil {
 			t.Skip()

@@ -201,6 +201,7 @@ func oddFields() []oddCase {
 
 		{"30th of February", dates(start, text(0x17, "270230000000Z")), false, withoutEnd},
 		{"hour 25", dates(start, text(0x17, "270122250000Z")), false, withoutEnd},
+		{"letter in the year", dates(start, text(0x18, "2O270122020000Z")), false, withoutEnd},
 		{"date in words", dates(start, text(0x17, "next January")), false, withoutEnd},
 		{"date of another type", dates(start, text(tagUTF8String, "270122020000Z")), false, same},
 		{"no seconds", dates(start, text(0x17, "2701220200Z")), true, same},
@@ -242,6 +243,11 @@ func oddFields() []oddCase {
 		{"unique identifiers", func(o *odd) {
 			o.afterSPKI = slices.Concat(tlv(0x81, []byte{0, 1}), tlv(0x82, []byte{0, 2}))
 		}, true, same},
+		{"junk before the extensions", func(o *odd) { o.afterSPKI = null() }, true, func(c *Certificate) {
+			// crypto/x509 takes it for the end of the certificate.
+			c.DNSNames, c.KeyUsage, c.ExtKeyUsage, c.SubjectKeyID, c.AuthorityKeyID = []string{}, []string{}, []string{}, "", ""
+			c.Policies, c.CRLURLs, c.OCSPServers, c.IssuerURLs = []string{}, []string{}, []string{}, []string{}
+		}},
 		{"no signature", func(o *odd) { o.signature = nil }, false, same},
 	}
 }

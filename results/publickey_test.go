@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/elliptic"
 	"slices"
+	"testing"
 )
 
 // oddKeys change the public key.
@@ -86,5 +87,18 @@ func oddKeys() []oddCase {
 		{"key that is a string", func(o *odd) { o.spki = text(tagUTF8String, "key") }, false, func(c *Certificate) {
 			c.PublicKey, c.SPKISHA256 = PublicKey{}, ""
 		}},
+	}
+}
+
+// TestCutPoint: the size of a point that was cut is not the size of a field.
+func TestCutPoint(t *testing.T) {
+	t.Parallel()
+	o := ordinary()
+	o.spki = spkiOf(keyOf("1.2.840.10045.2.1", objectID("1.3.6.1.4.1.99999.4")), p256Point())
+	der := o.der()
+	der = der[:bytes.Index(der, o.spki)+len(o.spki)-10]
+	want := PublicKey{Algorithm: "ECDSA", Curve: "1.3.6.1.4.1.99999.4"}
+	if got := NewCertificate(der, nil, testNow).PublicKey; got != want {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
