@@ -9,7 +9,7 @@ import (
 )
 
 // findings reports what the record found, but for what [judgement.validity]
-// and [judgement.handshake] work out themselves.
+// works out itself.
 func (j *judgement) findings() {
 	for _, finding := range j.record.Findings {
 		switch finding {
@@ -17,10 +17,6 @@ func (j *judgement) findings() {
 			// By the scan's clock; where the certificate has no dates to judge
 			// anew, validity has said so.
 			continue
-		case results.NotPostQuantum:
-			if j.record.TLS != nil {
-				continue
-			}
 		case results.Untrusted:
 			if j.hasReason() {
 				continue
@@ -73,11 +69,12 @@ func describe(f results.Finding, r *results.Record) string {
 	case results.NoNames:
 		return "certificate has no subject alternative name: clients ignore the common name, issue it anew with one"
 	case results.WeakKey:
-		return fmt.Sprintf("weak key (%s): issue anew with ECDSA P-256 or RSA 2048", key(c.PublicKey))
+		// The finding is about the chain as well, which the record may lack.
+		return fmt.Sprintf("weak key in the chain (the leaf's is %s): issue anew with ECDSA P-256 or RSA 2048", key(c.PublicKey))
 	case results.WeakSignature:
-		return fmt.Sprintf("weak signature (%s): issue anew with SHA-256", c.SignatureAlgorithm)
+		return fmt.Sprintf("weak signature in the chain (the leaf's is %s): issue anew with SHA-256", c.SignatureAlgorithm)
 	case results.OldProtocol:
-		return fmt.Sprintf("old protocol (%s): enable TLS 1.2 and 1.3", t.Version)
+		return fmt.Sprintf("old protocol (%s): enable TLS 1.2 and 1.3", protocol(t.Version))
 	case results.WeakCipher:
 		return fmt.Sprintf("weak cipher (%s): enable the ECDHE suites with AES-GCM or ChaCha20", t.Cipher)
 	case results.NotPostQuantum:
@@ -89,9 +86,20 @@ func describe(f results.Finding, r *results.Record) string {
 	case results.LongValidity:
 		return fmt.Sprintf("valid for %s in all, which clients refuse of public CAs: issue anew for less", span(c.NotAfter.Sub(c.NotBefore)))
 	case results.Malformed:
+		if c.ParseError == "" {
+			return "malformed certificate in the chain above the leaf: serve another chain"
+		}
 		return fmt.Sprintf("malformed certificate (%s): issue it anew", c.ParseError)
 	}
 	return strings.ReplaceAll(string(f), "_", " ")
+}
+
+// protocol says a record's version as people do: "1.2" is TLS's.
+func protocol(version string) string {
+	if _, ok := versions[version]; ok {
+		return "TLS " + version
+	}
+	return version
 }
 
 // askedFor is the name the certificate was checked against.

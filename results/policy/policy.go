@@ -36,7 +36,8 @@ type Policy struct {
 
 	// RequirePQ makes a key exchange that is not post-quantum a failure.
 	RequirePQ bool
-	// MinTLS is the least TLS version allowed, "1.3"; empty asks for none.
+	// MinTLS is the least TLS version allowed, as [ParseTLSVersion] returns it;
+	// empty asks for none.
 	MinTLS string
 	// AllowUnreachable lets endpoints pass that no connection could be made to,
 	// or that broke it off. What answered with something else than TLS, or
@@ -172,12 +173,13 @@ func (j *judgement) handshake(t *results.TLS) {
 	}
 	if least != "" && t.Version != "" && versionLess(t.Version, least) {
 		j.report(CodeMinTLS, func() string {
-			return fmt.Sprintf("TLS %s was negotiated, %s is the least allowed: enable TLS %s or later", t.Version, least, least)
+			return fmt.Sprintf("%s was negotiated, %s is the least allowed: enable TLS %s or later", protocol(t.Version), least, least)
 		})
 	}
-	// A hand-made hello says nothing of the group that a client would get
-	// unless the server went so far as to name one.
-	if !t.PostQuantum && (t.Method == "handshake" || t.KeyExchange != "") {
+	// The finding is left out where none was offered; whoever requires one asks
+	// for what was agreed on. A hand-made hello says nothing of the group that a
+	// client would get unless the server went so far as to name one.
+	if j.policy.RequirePQ && !t.PostQuantum && (t.Method == "handshake" || t.KeyExchange != "") {
 		j.report(Code(results.NotPostQuantum), func() string { return describe(results.NotPostQuantum, j.record) })
 	}
 }

@@ -52,9 +52,6 @@ func describeError(r *results.Record) string {
 		return "could not be checked: the record has no certificate and no error: scan it again"
 	}
 	what, ok := errorTexts[r.Error.Code]
-	if r.Error.Phase == "input" {
-		what, ok = "the line is no target: mend it", true
-	}
 	if !ok {
 		what = r.Error.Code
 	}
@@ -72,6 +69,8 @@ func describeError(r *results.Record) string {
 
 // errorTexts says for each error code what happened and what to look at.
 var errorTexts = map[string]string{
+	"bad_target":         "the line is no target: mend it",
+	"line_too_long":      "the line is too long: mend it",
 	"dns_not_found":      "the name does not exist: mend the name or its DNS",
 	"dns_timeout":        "the name servers do not answer: scan again, or look at the DNS",
 	"dns_failure":        "the name servers fail: look at the DNS",
@@ -90,6 +89,7 @@ var errorTexts = map[string]string{
 	"no_certificate":     "the peer showed no certificate: enable a cipher suite with one",
 	"too_large":          "the peer sent more than a handshake may have",
 	"memory_cap":         "given up for --max-memory: raise it, or scan less at a time",
+	"internal":           "certsweep failed on it, which is a bug: please report it",
 	"starttls_refused":   "the peer offers no STARTTLS: enable it, or mend the target's scheme",
 	"starttls_injection": "the peer sent data behind its STARTTLS answer, which may be an attack: look at the path to it",
 }

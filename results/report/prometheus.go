@@ -110,7 +110,11 @@ func newSample(v *policy.Verdict, labels string) sample {
 		s.success = 1
 	}
 	if r.TLS != nil && r.TLS.Version != "" {
-		s.version, s.cipher = label("version", "TLS "+r.TLS.Version), label("cipher", r.TLS.Cipher)
+		version := r.TLS.Version
+		if !strings.HasPrefix(version, "SSL") {
+			version = "TLS " + version
+		}
+		s.version, s.cipher = label("version", version), label("cipher", r.TLS.Cipher)
 	}
 	if c := r.Certificate; c != nil && !c.NotAfter.IsZero() && !c.NotBefore.IsZero() {
 		s.notBefore, s.notAfter = c.NotBefore.Unix(), c.NotAfter.Unix()
