@@ -229,23 +229,35 @@ func TestShortLivedCertificates(t *testing.T) {
 }
 
 func TestHandshakeRequirements(t *testing.T) {
+	withoutPQ := only(t, "good", "www.example.com")
+	withoutPQ.TLS.PostQuantum, withoutPQ.TLS.KeyExchange = false, "X25519"
 	for _, test := range []struct {
 		file, host, least string
 		pq                bool
 		want              string
 	}{
 		{"good", "www.example.com", "1.3", true, ""},
-		{"findings", "classic.example.com", "1.2", false, ""},
-		{"findings", "classic.example.com", "1.3", false, "min_tls=fail"},
+		{"findings", "classic.example.com", "1.2", false, "not_post_quantum=warn"},
+		{"findings", "classic.example.com", "1.3", false, "min_tls=fail not_post_quantum=warn"},
 		{"findings", "classic.example.com", "", true, "not_post_quantum=fail"},
-		{"findings", "oldproto.example.com", "1.1", false, "min_tls=fail old_protocol=warn weak_cipher=warn"},
-		{"client-cert", "mtls12.example.com", "", false, ""},
+		{"findings", "oldproto.example.com", "1.1", false, "min_tls=fail old_protocol=warn weak_cipher=warn not_post_quantum=warn"},
+		{"client-cert", "mtls12.example.com", "", false, "not_post_quantum=warn"},
+		// Not offered, so no finding: only whoever requires it minds.
+		{"good", "not-offered", "", false, ""},
+		{"good", "not-offered", "", true, "not_post_quantum=fail"},
 		// A hand-made hello that named no group proves nothing.
 		{"errors", "late-good.example.com", "", true, "unchecked=unchecked"},
 	} {
 		p := policy.Default()
+		if err := p.SetLevel(policy.Warn, "not_post_quantum"); err != nil {
+			t.Fatal(err)
+		}
 		p.MinTLS, p.RequirePQ = test.least, test.pq
-		if got := codesOf(p.Judge(only(t, test.file, test.host), now)); got != test.want {
+		record := withoutPQ
+		if test.host != "not-offered" {
+			record = only(t, test.file, test.host)
+		}
+		if got := codesOf(p.Judge(record, now)); got != test.want {
 			t.Errorf("%s, least %q, pq %v: got %q, want %q", test.host, test.least, test.pq, got, test.want)
 		}
 	}

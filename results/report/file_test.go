@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"certsweep/results/report"
@@ -91,20 +92,36 @@ func TestFileThroughSymbolicLink(t *testing.T) {
 	}
 }
 
-// A device is written to and stays one.
-func TestFileOnDevice(t *testing.T) {
-	f, err := report.CreateFile(os.DevNull)
+// What is no regular file is written to and stays what it is, as /dev/stdout
+// has to. A pipe stands for all: a test that fails must not replace a device.
+func TestFileOnPipe(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(name, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// Open for both, so that neither end waits for the other.
+	pipe, err := os.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pipe.Close()
+	f, err := report.CreateFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := f.Write([]byte("x")); err != nil {
-		t.Error(err)
+		t.Fatal(err)
 	}
 	if err := f.Commit(); err != nil {
 		t.Error(err)
 	}
-	if info, err := os.Stat(os.DevNull); err != nil || info.Mode().IsRegular() {
-		t.Errorf("%s became %v", os.DevNull, info.Mode())
+	info, err := os.Lstat(name)
+	if err != nil || info.Mode().Type() != os.ModeNamedPipe {
+		t.Fatalf("the pipe became %v", info.Mode())
+	}
+	got := make([]byte, 1)
+	if _, err := pipe.Read(got); err != nil || string(got) != "x" {
+		t.Errorf("read %q, %v", got, err)
 	}
 }
 
