@@ -25,8 +25,8 @@ type Verdict struct {
 	Level Level
 	// Problems are sorted, the worst first.
 	Problems []Problem
-	// Checked: the endpoint's handshake completed and showed a certificate. One without
-	// may still have a certificate, which was judged.
+	// Checked: the handshake completed and showed a certificate. A record that
+	// is not checked may have a certificate all the same, which was judged.
 	Checked bool
 	// Gone: the baseline has this endpoint and no judged record was about it.
 	Gone bool

@@ -24,7 +24,6 @@ const (
 )
 
 func (m *markdown) Add(v *policy.Verdict) error {
-	m.rows.limit = maxMarkdownRows
 	m.summary.Add(v)
 	m.rows.add(v)
 	return nil

@@ -28,7 +28,6 @@ const (
 )
 
 func (n *nagios) Add(v *policy.Verdict) error {
-	n.rows.limit = maxNagiosRows
 	n.summary.Add(v)
 	n.rows.add(v)
 	if v.DaysLeft != nil {

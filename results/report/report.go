@@ -82,7 +82,7 @@ type Renderer interface {
 func New(f Format, w io.Writer, o Options) Renderer {
 	switch f {
 	case Text:
-		return &text{w: w, color: o.Color}
+		return &text{w: w, color: o.Color, rows: worst{limit: maxShown}}
 	case JSON:
 		return newDocument(w, o.Now)
 	case JSONL:
@@ -94,9 +94,9 @@ func New(f Format, w io.Writer, o Options) Renderer {
 	case Prometheus:
 		return &prometheus{w: w, now: o.Now}
 	case Nagios:
-		return &nagios{w: w}
+		return &nagios{w: w, rows: worst{limit: maxNagiosRows}}
 	case Markdown:
-		return &markdown{w: w}
+		return &markdown{w: w, rows: worst{limit: maxMarkdownRows}}
 	}
 	panic("report: unknown format " + string(f))
 }

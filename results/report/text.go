@@ -28,7 +28,6 @@ var colors = map[policy.Level]string{
 }
 
 func (t *text) Add(v *policy.Verdict) error {
-	t.rows.limit = maxShown
 	t.summary.Add(v)
 	t.rows.add(v)
 	return nil

@@ -50,7 +50,7 @@ func (w *worst) add(v *policy.Verdict) {
 	}
 	if len(w.rows) >= w.limit {
 		w.more++
-		if w.limit == 0 || r.compare(&w.rows[0]) > 0 {
+		if r.compare(&w.rows[0]) > 0 {
 			return
 		}
 		heap.Pop(w)
