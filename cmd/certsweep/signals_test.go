@@ -1,0 +1,181 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"certsweep/dialer/dialertest"
+	"certsweep/results"
+)
+
+// scanInFlight starts a scan of a good endpoint and of silent ones, and
+// returns when the good one's record was read: then the silent ones are in
+// flight.
+func scanInFlight(t *testing.T, timeout string) (cmd *exec.Cmd, out *bufio.Reader, stderr *bytes.Buffer) {
+	t.Helper()
+	farm, err := dialertest.Start("good", "silent")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(farm.Close)
+	silent := farm.Endpoint("silent").Target() + "\n"
+	cmd = command("--trust", "none", "--timeout", timeout, "-c", "10", "-")
+	stderr = new(bytes.Buffer)
+	cmd.Stderr = stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pipe, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill() })
+	// Standard input stays open: the scan waits for more.
+	if _, err := io.WriteString(stdin, strings.Repeat(silent, 5)+farm.Endpoint("good").Target()+"\n"); err != nil {
+		t.Fatal(err)
+	}
+	out = bufio.NewReader(pipe)
+	line, err := out.ReadString('\n')
+	if err != nil || !strings.Contains(line, `"status":"ok"`) {
+		t.Fatalf("first record: %q, %v", line, err)
+	}
+	return cmd, out, stderr
+}
+
+func exitStatus(t *testing.T, err error) int {
+	t.Helper()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return exit.ExitCode()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return 0
+}
+
+// TestFirstSignalFinishes: what is in flight has its record, and the summary
+// is true, though the list is still open.
+func TestFirstSignalFinishes(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		cmd, out, stderr := scanInFlight(t, "1s")
+		if err := cmd.Process.Signal(sig); err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for r, err := range results.Decode(out) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Error == nil || r.Error.Code != "timeout" {
+				t.Errorf("%+v", r.Error)
+			}
+			n++
+		}
+		if status := exitStatus(t, cmd.Wait()); status != 128+int(sig) || n != 5 {
+			t.Errorf("%v: status %d with %d records\n%s", sig, status, n, stderr)
+		}
+		if !strings.Contains(stderr.String(), "6 targets: 1 ok, 5 errors") {
+			t.Errorf("summary:\n%s", stderr)
+		}
+	}
+}
+
+// TestSecondSignalEnds: at once, with whole lines and a true summary.
+func TestSecondSignalEnds(t *testing.T) {
+	cmd, out, stderr := scanInFlight(t, "1h")
+	for range 2 {
+		if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Two signals of a kind that arrive together are one to the kernel.
+	rest := make(chan []byte)
+	go func() {
+		b, _ := io.ReadAll(out)
+		rest <- b
+	}()
+	var tail []byte
+	for done := false; !done; {
+		select {
+		case tail = <-rest:
+			done = true
+		default:
+			cmd.Process.Signal(syscall.SIGTERM)
+		}
+	}
+	if status := exitStatus(t, cmd.Wait()); status != 130 && status != 143 || len(tail) != 0 {
+		t.Errorf("status %d, then %q", status, tail)
+	}
+	if !strings.Contains(stderr.String(), "1 targets: 1 ok, 0 errors") {
+		t.Errorf("summary:\n%s", stderr)
+	}
+}
+
+// TestHeadEndsQuietly: a reader that has enough is no error to speak of.
+func TestHeadEndsQuietly(t *testing.T) {
+	farm, err := dialertest.Start("refused")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer farm.Close()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	quiet := command("-t", farm.Endpoints[0].Target(), "--trust", "none")
+	var said bytes.Buffer
+	quiet.Stdout, quiet.Stderr = w, &said
+	r.Close()
+	err = quiet.Run()
+	w.Close()
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	if !ok || !exit.Sys().(syscall.WaitStatus).Signaled() || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGPIPE {
+		t.Errorf("ended with %v, want SIGPIPE as other filters", err)
+	}
+	if said.Len() > 0 {
+		t.Errorf("said %q", &said)
+	}
+}
+
+// TestOutputFileHasWholeLines reads a file while it grows.
+func TestOutputFileHasWholeLines(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "out.jsonl")
+	cmd := command("-q", "--trust", "none", "--timeout", "1h", "-c", "5", "-o", name, "-")
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Process.Kill()
+	for range 1000 {
+		if _, err := io.WriteString(stdin, "no target\n"); err != nil {
+			t.Fatal(err)
+		}
+		data, err := os.ReadFile(name)
+		if err == nil && len(data) > 0 && data[len(data)-1] != '\n' {
+			t.Fatalf("a line is cut: %q", data)
+		}
+	}
+	stdin.Close()
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(name)
+	if err != nil || bytes.Count(data, []byte("\n")) != 1000 {
+		t.Errorf("%d lines, %v", bytes.Count(data, []byte("\n")), err)
+	}
+}
