@@ -216,7 +216,7 @@ func rdp(p *preamble) error {
 	if err != nil {
 		return err
 	}
-	if confirm[1]&0xf0 != 0xd0 {
+	if int(confirm[0]) != length-5 || confirm[1]&0xf0 != 0xd0 {
 		return unexpected("an X.224 connection confirm", string(header)+string(confirm))
 	}
 	negotiation := confirm[7:]
