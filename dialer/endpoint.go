@@ -29,9 +29,9 @@ type Endpoint struct {
 
 // ParseEndpoint reads one endpoint: a host or address with or without a port
 // ("example.com", "192.0.2.1:8443", "2001:db8::1", "[2001:db8::1]:443"), a URL
-// ("https://example.com/path", "smtp://mx.example.com"), or a pair of address
-// and name ("192.0.2.1,example.com", "192.0.2.1,example.com,8443"). The
-// attributes sni=NAME and starttls=PROTOCOL may follow after white space.
+// ("https://example.com/path", "smtp://mx.example.com"), or an address with a
+// port, a name or both behind commas ("192.0.2.1,8443", "192.0.2.1,example.com",
+// "192.0.2.1,example.com,8443"). The attributes sni=NAME and starttls=PROTOCOL may follow after white space.
 //
 // A scheme of a protocol that starts in the clear chooses StartTLS, and every
 // scheme chooses its default port. Names in other scripts are converted to
@@ -156,7 +156,7 @@ func parseURL(scheme, rest string) (Endpoint, error) {
 	return e, nil
 }
 
-// parsePair reads "ip,name" and "ip,name,port".
+// parsePair reads "ip,port", "ip,name" and "ip,name,port".
 func parsePair(s string) (Endpoint, error) {
 	parts := strings.Split(s, ",")
 	addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(parts[0], "["), "]"))
@@ -164,6 +164,10 @@ func parsePair(s string) (Endpoint, error) {
 		return Endpoint{}, fmt.Errorf("%q is not address,name or address,name,port", cut(s))
 	}
 	e := Endpoint{Host: addr.Unmap().String()}
+	if len(parts) == 2 && strings.Trim(parts[1], "0123456789") == "" {
+		e.Port, err = ParsePort(parts[1])
+		return e, err
+	}
 	if e.ServerName, err = ParseHost(parts[1]); err != nil {
 		return Endpoint{}, err
 	}
@@ -214,7 +218,7 @@ func parseHostPort(s string) (Endpoint, error) {
 // ParsePort reads a port number from 1 to 65535.
 func ParsePort(s string) (uint16, error) {
 	n, err := strconv.ParseUint(s, 10, 16)
-	if err != nil || n == 0 || s[0] == '+' {
+	if err != nil || n == 0 {
 		return 0, fmt.Errorf("%q is not a port (1 to 65535)", cut(s))
 	}
 	return uint16(n), nil

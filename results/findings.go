@@ -1,5 +1,12 @@
 package results
 
+import (
+	"crypto/x509"
+	"slices"
+	"strings"
+	"time"
+)
+
 // Finding is something about an endpoint that its owner may want to mend, from
 // a closed set.
 type Finding string
@@ -22,3 +29,164 @@ const (
 	LongValidity    Finding = "long_validity"
 	Malformed       Finding = "malformed"
 )
+
+// Findings lists the closed set in its order.
+func Findings() []Finding {
+	return []Finding{
+		Expired, NotYetValid, ExpiresSoon, Untrusted, SelfSigned, IncompleteChain, NameMismatch, NoNames,
+		WeakKey, WeakSignature, OldProtocol, WeakCipher, NotPostQuantum, LongValidity, Malformed,
+	}
+}
+
+// Find returns the findings of a record: what its certificate and its
+// handshake show at the record's time, and verdict, those of its verification.
+// chain has the certificates as parsed, nil where one could not be.
+// offeredPostQuantum says whether the absence of a post-quantum group is the
+// server's doing. The result is never nil.
+func Find(r *Record, chain []*x509.Certificate, verdict []Finding, offeredPostQuantum bool) []Finding {
+	found := slices.Clone(verdict)
+	add := func(is bool, f Finding) {
+		if is {
+			found = append(found, f)
+		}
+	}
+	if c := r.Certificate; c != nil {
+		if f := FindExpiry(c, r.Time); f != "" {
+			found = append(found, f)
+		}
+		add(len(c.DNSNames)+len(c.IPAddresses)+len(c.EmailAddresses)+len(c.URIs) == 0, NoNames)
+		add(isWeakKey(c.PublicKey.Algorithm, c.PublicKey.Bits) || slices.ContainsFunc(upper(chain), hasWeakKey), WeakKey)
+		// A root's signature on itself protects nothing.
+		add(!c.SelfSigned && isWeakSignature(c.SignatureAlgorithm) || slices.ContainsFunc(upper(chain), hasWeakSignature), WeakSignature)
+		add(isLongValidity(c.NotBefore, c.NotAfter), LongValidity)
+		add(c.ParseError != "" || slices.Contains(chain, nil), Malformed)
+	}
+	if t := r.TLS; t != nil {
+		add(slices.Contains([]string{"SSL 2.0", "SSL 3.0", "1.0", "1.1"}, t.Version), OldProtocol)
+		add(isWeakCipher(t.Cipher), WeakCipher)
+		add(offeredPostQuantum && !t.PostQuantum, NotPostQuantum)
+	}
+	if found == nil {
+		return []Finding{}
+	}
+	slices.SortFunc(found, func(a, b Finding) int { return slices.Index(order, a) - slices.Index(order, b) })
+	return found
+}
+
+var order = Findings()
+
+// The thresholds of expires_soon: 30 days, or for a certificate of less than
+// 90 days' lifetime, which is renewed by a machine, a third of that.
+const (
+	soon        = 30 * day
+	shortLived  = 90 * day
+	soonDivisor = 3
+
+	day = 24 * time.Hour
+)
+
+// FindExpiry returns what a certificate's dates mean at a time: Expired,
+// NotYetValid, ExpiresSoon, or "" for none of these.
+func FindExpiry(c *Certificate, now time.Time) Finding {
+	switch lifetime := c.NotAfter.Sub(c.NotBefore); {
+	case c.NotAfter.IsZero():
+		return ""
+	case now.After(c.NotAfter):
+		return Expired
+	case now.Before(c.NotBefore):
+		return NotYetValid
+	case lifetime < shortLived && c.NotAfter.Sub(now) < lifetime/soonDivisor,
+		lifetime >= shortLived && c.NotAfter.Sub(now) < soon:
+		return ExpiresSoon
+	}
+	return ""
+}
+
+// upper returns the certificates after the leaf that were sent and are not
+// self-signed: a root is trusted for being there, not for its signature.
+func upper(chain []*x509.Certificate) []*x509.Certificate {
+	var above []*x509.Certificate
+	for i, c := range chain {
+		if i > 0 && c != nil && string(c.RawSubject) != string(c.RawIssuer) {
+			above = append(above, c)
+		}
+	}
+	return above
+}
+
+// The least sizes of keys, in bits: 112 bits of security (NIST SP 800-57 part
+// 1, table 2).
+const (
+	minRSA = 2048
+	minEC  = 224
+)
+
+func isWeakKey(algorithm string, bits int) bool {
+	switch algorithm {
+	case "RSA", "RSA-PSS", "DSA":
+		return bits > 0 && bits < minRSA
+	case "ECDSA", "EC":
+		return bits > 0 && bits < minEC
+	}
+	return false
+}
+
+func hasWeakKey(c *x509.Certificate) bool {
+	key := describeKey(c)
+	return isWeakKey(key.Algorithm, key.Bits)
+}
+
+func isWeakSignature(algorithm string) bool {
+	for _, hash := range []string{"MD2", "MD4", "MD5", "SHA1"} {
+		if strings.HasPrefix(algorithm, hash+"-") || strings.HasSuffix(algorithm, "-"+hash) {
+			return true
+		}
+	}
+	return false
+}
+
+func hasWeakSignature(c *x509.Certificate) bool {
+	return isWeakSignature(c.SignatureAlgorithm.String())
+}
+
+// isWeakCipher names the suites that RFC 9325 §4.1 says must not or should not
+// be negotiated: no encryption, no authentication, export keys, RC2, RC4, DES,
+// 3DES, IDEA, MD5, and a key exchange without forward secrecy.
+func isWeakCipher(suite string) bool {
+	if strings.HasPrefix(suite, "TLS_RSA_") || strings.HasPrefix(suite, "TLS_DH_") || strings.HasPrefix(suite, "TLS_ECDH_") {
+		return true
+	}
+	for _, weak := range []string{"_NULL", "_anon_", "_EXPORT", "_RC2_", "_RC4_", "_DES_", "_DES40_", "_3DES_", "_IDEA_", "_MD5"} {
+		if strings.Contains(suite, weak) {
+			return true
+		}
+	}
+	return false
+}
+
+// maxValidity has the longest lifetime that the CA/Browser Forum's baseline
+// requirements (§6.3.2) allow a certificate issued from a day on, in days.
+var maxValidity = []struct {
+	from time.Time
+	days int
+}{
+	{time.Date(2029, 3, 15, 0, 0, 0, 0, time.UTC), 47},
+	{time.Date(2027, 3, 15, 0, 0, 0, 0, time.UTC), 100},
+	{time.Date(2026, 3, 15, 0, 0, 0, 0, time.UTC), 200},
+	{time.Date(2020, 9, 1, 0, 0, 0, 0, time.UTC), 398},
+	{time.Date(2018, 3, 1, 0, 0, 0, 0, time.UTC), 825},
+	{time.Date(2015, 4, 1, 0, 0, 0, 0, time.UTC), 1187}, // 39 months
+	{time.Time{}, 1827},                                 // 60 months
+}
+
+func isLongValidity(notBefore, notAfter time.Time) bool {
+	if notAfter.IsZero() {
+		return false
+	}
+	for _, limit := range maxValidity {
+		if !notBefore.Before(limit.from) {
+			return notAfter.Sub(notBefore) >= time.Duration(limit.days)*day+time.Second
+		}
+	}
+	return false
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+)
+
+// input is everything that targets are read from, in order: as one list, so
+// that a line number means one line.
+type input struct {
+	io.Reader
+	files []*os.File
+	// countable says that it can be read twice, so that its targets may be
+	// counted for a progress bar.
+	countable bool
+	names     []string
+	targets   []string
+}
+
+// openInput opens all files before anything is dialed. A read that waits for
+// a pipe ends with stop.
+func openInput(stop context.Context, o *options, stdin *os.File, stdinIsTerminal bool) (*input, error) {
+	in := &input{targets: o.targets, countable: true}
+	names := o.files
+	if len(names) == 0 && o.readsStdin(stdinIsTerminal) {
+		names = []string{"-"}
+	}
+	if len(names) == 0 && len(o.targets) == 0 {
+		return nil, usageError("no targets: name a FILE, pipe a list into standard input, or use --target\nsee certsweep --help")
+	}
+	readers := []io.Reader{in.targetLines()}
+	for _, name := range names {
+		file := stdin
+		if name != "-" {
+			var err error
+			if file, err = os.Open(name); err != nil {
+				in.Close()
+				return nil, &exitError{exitUsage, err}
+			}
+			in.files = append(in.files, file)
+		}
+		info, err := file.Stat()
+		if err == nil && info.IsDir() {
+			err = &fs.PathError{Op: "read", Path: name, Err: errors.New("is a directory")}
+		}
+		if err != nil {
+			in.Close()
+			return nil, &exitError{exitUsage, err}
+		}
+		var r io.Reader = file
+		if !info.Mode().IsRegular() || name == "-" {
+			in.countable = false
+			r = interruptible(stop, file)
+		}
+		readers = append(readers, &wholeLines{r: r})
+	}
+	in.names = names
+	in.Reader = io.MultiReader(readers...)
+	return in, nil
+}
+
+func (in *input) targetLines() io.Reader {
+	if len(in.targets) == 0 {
+		return strings.NewReader("")
+	}
+	return strings.NewReader(strings.Join(in.targets, "\n") + "\n")
+}
+
+// again returns a second reader of the same list.
+func (in *input) again() (io.ReadCloser, error) {
+	readers := []io.Reader{in.targetLines()}
+	second := &input{}
+	for _, name := range in.names {
+		file, err := os.Open(name)
+		if err != nil {
+			second.Close()
+			return nil, err
+		}
+		second.files = append(second.files, file)
+		readers = append(readers, &wholeLines{r: file})
+	}
+	second.Reader = io.MultiReader(readers...)
+	return second, nil
+}
+
+func (in *input) Close() error {
+	for _, f := range in.files {
+		f.Close()
+	}
+	return nil
+}
+
+// wholeLines ends a last line that has no end of its own, so that it does not
+// run on into the next file.
+type wholeLines struct {
+	r    io.Reader
+	open bool // the last byte read was not a line's end
+}
+
+func (w *wholeLines) Read(p []byte) (int, error) {
+	n, err := w.r.Read(p)
+	if n > 0 {
+		w.open = p[n-1] != '\n'
+	}
+	if n == 0 && err == io.EOF && w.open && len(p) > 0 {
+		w.open = false
+		p[0] = '\n'
+		return 1, nil
+	}
+	if n > 0 && err == io.EOF {
+		// The end comes again with the next read.
+		err = nil
+	}
+	return n, err
+}
+
+// interruptible returns a reader of r that ends when ctx is done, even while r
+// blocks. The goroutine that is left in r's Read ends with the process.
+func interruptible(ctx context.Context, r io.Reader) io.Reader {
+	pr, pw := io.Pipe()
+	context.AfterFunc(ctx, func() { pw.Close() })
+	go func() {
+		_, err := io.Copy(pw, r)
+		pw.CloseWithError(err)
+	}()
+	return pr
+}

@@ -1,0 +1,27 @@
+package main
+
+import (
+	"fmt"
+	"syscall"
+)
+
+// fitDescriptors returns the number of targets in flight: what was asked for,
+// or less where this process may not open that many sockets. The Go runtime has
+// raised the soft limit to the hard one at this point.
+func (e *environment) fitDescriptors(o *options) int {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return o.concurrency
+	}
+	// Files, standard streams and the poller take some; name servers' sockets,
+	// two to a look-up, get up to a quarter.
+	const files = 32
+	reserve := files + min(256, limit.Cur/4)
+	if limit.Cur <= reserve || uint64(o.concurrency) <= limit.Cur-reserve {
+		return o.concurrency
+	}
+	fit := int(limit.Cur - reserve)
+	fmt.Fprintf(e.stderr, "certsweep: %d targets in flight instead of %d: this process may open %d files (raise it with ulimit -n)\n",
+		fit, o.concurrency, limit.Cur)
+	return fit
+}

@@ -1,0 +1,89 @@
+// Command certsweep scans lists of TLS endpoints and writes one JSON line for
+// each. See README.md, or run certsweep --help.
+package main
+
+// What crypto/tls and crypto/x509 refuse by default and a scanner must see:
+// SHA-1 in handshake signatures, RSA keys below 1024 bits, negative serials.
+//
+//go:debug tlssha1=1
+//go:debug rsa1024min=0
+//go:debug x509negativeserial=1
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// Exit status beside 0.
+const (
+	exitFindings   = 1
+	exitUsage      = 2
+	exitIncomplete = 3
+	exitSignal     = 128 // plus the signal's number
+)
+
+// exitError is an error that knows its exit status.
+type exitError struct {
+	status int
+	err    error
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+// signalError says that a signal ended the scan.
+type signalError struct{ signal syscall.Signal }
+
+func (e signalError) Error() string { return "stopped by " + e.signal.String() }
+
+func main() { os.Exit(run()) }
+
+// run turns the error of the command into the exit status.
+func run() int {
+	stop, abort, release := handleSignals()
+	defer release()
+	e := environment{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, stop: stop, abort: abort}
+	err := e.run(os.Args[1:])
+
+	var sig signalError
+	var exit *exitError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &sig):
+		return exitSignal + int(sig.signal)
+	case errors.As(err, &exit):
+		if exit.err != nil {
+			fmt.Fprintf(os.Stderr, "certsweep: %v\n", exit.err)
+		}
+		return exit.status
+	}
+	fmt.Fprintf(os.Stderr, "certsweep: %v\n", err)
+	return exitIncomplete
+}
+
+// handleSignals returns two contexts: stop is done with the first SIGINT or
+// SIGTERM, abort with the second. Their cause is a signalError.
+func handleSignals() (stop, abort context.Context, release func()) {
+	stop, cancelStop := context.WithCancelCause(context.Background())
+	abort, cancelAbort := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		for _, cancel := range []context.CancelCauseFunc{cancelStop, cancelAbort} {
+			s, ok := <-signals
+			if !ok {
+				return
+			}
+			cancel(signalError{s.(syscall.Signal)})
+		}
+	}()
+	return stop, abort, func() {
+		signal.Stop(signals)
+		close(signals)
+	}
+}

@@ -1,0 +1,257 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"golang.org/x/crypto/x509roots/fallback/bundle"
+	"golang.org/x/term"
+
+	"certsweep/dialer"
+	"certsweep/results"
+	"certsweep/scanner"
+)
+
+// environment is what a command may use of the process it runs in.
+type environment struct {
+	stdin          *os.File
+	stdout, stderr *os.File
+	// stop is done when no more targets shall be taken, abort when those in
+	// flight shall be dropped too.
+	stop, abort context.Context
+}
+
+// run runs the command that args name.
+func (e *environment) run(args []string) error {
+	if len(args) > 0 && args[0] == "demo" {
+		return e.demo(args[1:])
+	}
+	return e.scan(args)
+}
+
+// scan is the command without a name.
+func (e *environment) scan(args []string) error {
+	var o options
+	fs, err := parseOptions("certsweep", args, &o)
+	if err != nil {
+		return err
+	}
+	if done, err := e.inform(&o); done {
+		return err
+	}
+	if err := o.validate(fs); err != nil {
+		return err
+	}
+	in, err := openInput(e.stop, &o, e.stdin, term.IsTerminal(int(e.stdin.Fd())))
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	s, err := o.scanner()
+	if err != nil {
+		return err
+	}
+	s.Workers = e.fitDescriptors(&o)
+	complete := o.complete()
+	var count func() (int, error)
+	if in.countable {
+		count = func() (int, error) { return in.count(complete) }
+	}
+	return e.sweep(&o, s, complete(scanner.ReadTargets(in)), count)
+}
+
+// inform answers --help and --version.
+func (e *environment) inform(o *options) (done bool, err error) {
+	switch {
+	case o.help:
+		_, err = io.WriteString(e.stdout, usage)
+	case o.version:
+		_, err = fmt.Fprintln(e.stdout, "certsweep", version())
+	default:
+		return false, nil
+	}
+	return true, err
+}
+
+// version returns the version that the go command recorded in the binary.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(unknown version)"
+	}
+	return info.Main.Version + " " + info.GoVersion
+}
+
+// sweep scans, and writes records, progress and summary. count says how many
+// targets there are; nil where only the end can tell.
+func (e *environment) sweep(o *options, s *scanner.Scanner, targets iter.Seq2[scanner.Target, error], count func() (int, error)) error {
+	out, err := openOutput(o.output, e.stdout)
+	if err != nil {
+		return err
+	}
+	encoder := results.NewEncoder(out)
+	var summary results.Summary
+	progress := startProgress(e.stderr, o, count)
+	started := time.Now()
+
+	s.Idle = encoder.Flush
+	err = s.Scan(e.abort, scanner.Until(e.stop, targets), func(r *results.Record) error {
+		progress.add(r)
+		summary.Add(r)
+		return writeFailure(encoder.Encode(r))
+	})
+	progress.stop()
+	// Whatever ended the scan, what is done is kept.
+	failure := writeFailure(errors.Join(encoder.Flush(), closeOutput(out, e.stdout)))
+	if failure == nil {
+		failure = err
+	}
+
+	summary.Seconds = time.Since(started).Seconds()
+	interrupted := context.Cause(e.stop)
+	summary.Interrupted = interrupted != nil || failure != nil
+	if !o.quiet {
+		summary.WriteText(e.stderr)
+	}
+	if o.summary != "" {
+		if err := writeSummary(o.summary, &summary); err != nil && failure == nil {
+			failure = &exitError{exitIncomplete, err}
+		}
+	}
+	return outcome(failure, interrupted, summary.Targets)
+}
+
+// outcome is the error that the scan's exit status comes from.
+func outcome(failure, interrupted error, targets int) error {
+	var exit *exitError
+	switch {
+	case errors.As(failure, &exit):
+		return failure
+	case interrupted != nil:
+		return interrupted
+	case failure != nil:
+		// The scan has no errors but those of its input and its output.
+		return &exitError{exitUsage, fmt.Errorf("reading targets: %w", failure)}
+	case targets == 0:
+		return &exitError{exitIncomplete, errors.New("no targets in the input")}
+	}
+	return nil
+}
+
+// complete returns what the flags add to each target of a list.
+func (o *options) complete() func(iter.Seq2[scanner.Target, error]) iter.Seq2[scanner.Target, error] {
+	d := scanner.Defaults{Ports: o.ports, ServerName: o.sni, StartTLS: dialer.Protocol(o.startTLS)}
+	return d.Apply
+}
+
+// scanner builds the scanner that the flags describe.
+func (o *options) scanner() (*scanner.Scanner, error) {
+	config := dialer.WideConfig()
+	config.NextProtos = o.alpn
+	if o.minTLS != 0 {
+		config.MinVersion = uint16(o.minTLS)
+	}
+	config.MaxVersion = uint16(o.maxTLS)
+	if o.noPQ {
+		config.CurvePreferences = dialer.ClassicGroups()
+	}
+	if o.cert != "" {
+		key := o.key
+		if key == "" {
+			key = o.cert
+		}
+		pair, err := tls.LoadX509KeyPair(o.cert, key)
+		if err != nil {
+			return nil, usageError("--cert: %w", err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	if o.startTLS != "" {
+		protocol, err := dialer.ParseProtocol(o.startTLS)
+		if err != nil {
+			return nil, usageError("--starttls: %w", err)
+		}
+		o.startTLS = string(protocol)
+	}
+	verifier, err := o.verifier()
+	if err != nil {
+		return nil, err
+	}
+	d := &dialer.Dialer{
+		Config:         config,
+		Resolver:       &dialer.Resolver{Servers: o.resolvers, Network: o.network()},
+		NoSNI:          o.noSNI,
+		ConnectTimeout: time.Duration(o.connectTimeout),
+		DrainTimeout:   o.drain(),
+		DrainBytes:     int64(o.drainBytes),
+	}
+	s := &scanner.Scanner{
+		Probe:         d.Probe,
+		Workers:       o.concurrency,
+		Timeout:       time.Duration(o.timeout),
+		Verifier:      verifier,
+		Chain:         o.chain,
+		PEM:           o.pem,
+		NoPostQuantum: o.noPQ,
+	}
+	if o.allIPs {
+		s.Lookup = d.Lookup
+	}
+	return s, nil
+}
+
+// verifier returns the trust anchors that --trust and --ca-file name; nil
+// where nothing is to be verified.
+func (o *options) verifier() (*results.Verifier, error) {
+	roots := x509.NewCertPool()
+	if o.caFile != "" {
+		pem, err := os.ReadFile(o.caFile)
+		if err != nil {
+			return nil, usageError("--ca-file: %w", err)
+		}
+		if !roots.AppendCertsFromPEM(pem) {
+			return nil, usageError("--ca-file: no certificate in PEM form in %s", o.caFile)
+		}
+		if !o.trustSet {
+			return &results.Verifier{Roots: roots}, nil
+		}
+	}
+	switch o.trust.value {
+	case "none":
+		if o.caFile != "" {
+			return nil, usageError("--ca-file and --trust none exclude each other")
+		}
+		return nil, nil
+	case "mozilla":
+		for root := range bundle.Roots() {
+			cert, err := x509.ParseCertificate(root.Certificate)
+			if err != nil {
+				return nil, fmt.Errorf("Mozilla's root certificates: %w", err)
+			}
+			if root.Constraint == nil {
+				roots.AddCert(cert)
+			} else {
+				roots.AddCertWithConstraint(cert, root.Constraint)
+			}
+		}
+	case "system":
+		system, err := x509.SystemCertPool()
+		if err != nil || system.Equal(x509.NewCertPool()) {
+			return nil, usageError("this system has no trust anchors: install ca-certificates, or use --trust mozilla or none")
+		}
+		if o.caFile != "" {
+			pem, _ := os.ReadFile(o.caFile)
+			system.AppendCertsFromPEM(pem)
+		}
+		roots = system
+	}
+	return &results.Verifier{Roots: roots}, nil
+}

@@ -1,0 +1,3 @@
+package dialertest
+
+func afterCases() []Case { return nil }

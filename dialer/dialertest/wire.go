@@ -1,0 +1,81 @@
+package dialertest
+
+import (
+	"encoding/binary"
+	"io"
+	"net"
+	"time"
+)
+
+// Record types and handshake messages (RFC 8446 §5.1 and §4).
+const (
+	recordAlert       = 21
+	recordHandshake   = 22
+	recordApplication = 23
+
+	serverHello       = 2
+	certificate       = 11
+	serverKeyExchange = 12
+	serverHelloDone   = 14
+	keyUpdate         = 24
+)
+
+// maxPlaintext is the most a record may hold (RFC 8446 §5.1).
+const maxPlaintext = 1 << 14
+
+// version12 is the version in the header of every record but the first.
+const version12 = 0x0303
+
+// record returns the payload as records of one type, in the clear.
+func record(kind byte, payload []byte) []byte {
+	var out []byte
+	for first := true; first || len(payload) > 0; first = false {
+		n := min(len(payload), maxPlaintext)
+		out = append(out, kind)
+		out = binary.BigEndian.AppendUint16(out, version12)
+		out = binary.BigEndian.AppendUint16(out, uint16(n))
+		out = append(out, payload[:n]...)
+		payload = payload[n:]
+	}
+	return out
+}
+
+// alert returns the record of a fatal alert (RFC 8446 §6).
+func alert(number byte) []byte { return record(recordAlert, []byte{2, number}) }
+
+// message returns a handshake message.
+func message(kind byte, body []byte) []byte {
+	return append([]byte{kind, byte(len(body) >> 16), byte(len(body) >> 8), byte(len(body))}, body...)
+}
+
+// readRecord reads one record of the client, which for a ClientHello is all of
+// it, and returns its payload: nil where the connection ended before.
+func readRecord(c net.Conn) []byte {
+	header := make([]byte, 5)
+	if _, err := io.ReadFull(c, header); err != nil {
+		return nil
+	}
+	payload := make([]byte, binary.BigEndian.Uint16(header[3:]))
+	if _, err := io.ReadFull(c, payload); err != nil {
+		return nil
+	}
+	return payload
+}
+
+// drip sends the beginning of a long ServerHello, one byte at a time.
+func drip(c net.Conn) {
+	readRecord(c)
+	for _, b := range record(recordHandshake, message(serverHello, make([]byte, maxPlaintext-4))) {
+		if _, err := c.Write([]byte{b}); err != nil || !pause(c, 50*time.Millisecond) {
+			return
+		}
+	}
+}
+
+// pause waits, and reports false as soon as the connection ends.
+func pause(c net.Conn, d time.Duration) bool {
+	c.SetReadDeadline(time.Now().Add(d))
+	_, err := io.Copy(io.Discard, struct{ io.Reader }{c})
+	timeout, ok := err.(net.Error)
+	return ok && timeout.Timeout()
+}

@@ -1,0 +1,74 @@
+package dialer
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"net/netip"
+	"time"
+)
+
+// Method says which hello showed the certificate.
+type Method string
+
+// MethodHandshake is the handshake of crypto/tls.
+const MethodHandshake Method = "handshake"
+
+// Handshake is what one probe learnt of an endpoint. The zero value says that
+// nothing was. It holds no connection.
+type Handshake struct {
+	// Addr is the address dialed last, the zero AddrPort where none was.
+	Addr netip.AddrPort
+	// ServerName is the name that was sent as SNI; empty where none was.
+	ServerName string
+	// Method is empty as long as no certificate and no complete handshake came
+	// from the server; then the fields up to ClientCertRequired mean nothing.
+	Method      Method
+	Version     uint16
+	CipherSuite uint16
+	// Group is the key exchange group, 0 where it is unknown or there is none.
+	Group       tls.CurveID
+	ALPN        string
+	OCSPStapled bool
+	SCTCount    int
+	// ClientCertRequired is set where the server went on only with a client
+	// certificate, as its alert said.
+	ClientCertRequired bool
+
+	// Certificates are as received, the leaf first. Parsed[i] belongs to
+	// Certificates[i]; Parsed is empty where crypto/tls did not get to them.
+	Certificates [][]byte
+	Parsed       []*x509.Certificate
+
+	Drain  Drain
+	Timing Timing
+}
+
+// Timing holds how long the steps of a probe took; a step that was not reached
+// has 0.
+type Timing struct {
+	Resolve   time.Duration
+	Connect   time.Duration // TCP, to the last address tried
+	Handshake time.Duration // TLS, without a STARTTLS preamble
+	Drain     time.Duration
+}
+
+// keep copies what a connection state shows. The caller of crypto/tls sees a
+// state twice: in VerifyConnection, where a handshake that fails later still
+// leaves it, and after the handshake, where under TLS 1.2 the group is known.
+func (h *Handshake) keep(cs *tls.ConnectionState) {
+	h.Method = MethodHandshake
+	h.Version = cs.Version
+	h.CipherSuite = cs.CipherSuite
+	h.Group = cs.CurveID
+	h.ALPN = cs.NegotiatedProtocol
+	h.OCSPStapled = len(cs.OCSPResponse) > 0
+	h.SCTCount = len(cs.SignedCertificateTimestamps)
+	if len(h.Parsed) == len(cs.PeerCertificates) {
+		return
+	}
+	h.Parsed = cs.PeerCertificates
+	h.Certificates = make([][]byte, len(h.Parsed))
+	for i, cert := range h.Parsed {
+		h.Certificates[i] = cert.Raw
+	}
+}

@@ -1,0 +1,135 @@
+package results
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"time"
+)
+
+// The limits of what an Encoder holds back.
+const (
+	flushBytes = 64 << 10 // a pipe's buffer on Linux
+	flushAfter = 100 * time.Millisecond
+)
+
+// Encoder writes records as JSON Lines. It holds lines back until 64 KiB are
+// waiting, 100 ms have passed since the first of them, or Flush is called, and
+// writes whole lines only, many to a write. It is not safe for concurrent use.
+type Encoder struct {
+	w       io.Writer
+	buf     bytes.Buffer
+	json    *json.Encoder
+	waiting time.Time // since when something is
+	err     error
+}
+
+// NewEncoder returns an Encoder that writes to w.
+func NewEncoder(w io.Writer) *Encoder {
+	e := &Encoder{w: w}
+	e.json = json.NewEncoder(&e.buf)
+	e.json.SetEscapeHTML(false)
+	return e
+}
+
+// Encode adds one record. Once a write has failed it returns that error.
+func (e *Encoder) Encode(r *Record) error {
+	if e.err != nil {
+		return e.err
+	}
+	start := e.buf.Len()
+	if start == 0 {
+		e.waiting = time.Now()
+	}
+	if err := e.json.Encode(r); err != nil {
+		e.buf.Truncate(start)
+		return err
+	}
+	e.escapeControls(start)
+	if e.buf.Len() >= flushBytes || time.Since(e.waiting) >= flushAfter {
+		return e.Flush()
+	}
+	return nil
+}
+
+// escapeControls rewrites DEL and the C1 controls, which JSON lets stand and
+// terminals obey, in the line that begins at start.
+func (e *Encoder) escapeControls(start int) {
+	line := e.buf.Bytes()[start:]
+	if bytes.IndexByte(line, 0x7F) < 0 && bytes.IndexByte(line, 0xC2) < 0 {
+		return
+	}
+	line = bytes.Clone(line)
+	e.buf.Truncate(start)
+	for i := 0; i < len(line); i++ {
+		switch {
+		case line[i] == 0x7F:
+			e.buf.WriteString(`\u007f`)
+		case line[i] == 0xC2 && line[i+1] < 0xA0:
+			i++
+			fmt.Fprintf(&e.buf, `\u%04x`, line[i])
+		default:
+			e.buf.WriteByte(line[i])
+		}
+	}
+}
+
+// Flush writes what is waiting.
+func (e *Encoder) Flush() error {
+	if e.err != nil || e.buf.Len() == 0 {
+		return e.err
+	}
+	_, e.err = e.buf.WriteTo(e.w)
+	return e.err
+}
+
+// maxRecord bounds the length of a line that Decode reads. A chain of the
+// longest certificates in PEM stays well below.
+const maxRecord = 64 << 20
+
+// Decode reads the records that an Encoder wrote, one by one as they are asked
+// for. Fields that it does not know are passed over, so that records of a later
+// version can be read. A line that is no record ends the sequence with an
+// error, and so does an error of r, and a last line that was cut short.
+func Decode(r io.Reader) iter.Seq2[*Record, error] {
+	return func(yield func(*Record, error) bool) {
+		lines := bufio.NewScanner(r)
+		lines.Buffer(make([]byte, 0, flushBytes), maxRecord)
+		number := 0
+		for lines.Scan() {
+			number++
+			if len(bytes.TrimSpace(lines.Bytes())) == 0 {
+				continue
+			}
+			record, err := decode(lines.Bytes())
+			if err != nil {
+				yield(nil, fmt.Errorf("line %d: %w", number, err))
+				return
+			}
+			if !yield(record, nil) {
+				return
+			}
+		}
+		if err := lines.Err(); err != nil {
+			yield(nil, fmt.Errorf("line %d: %w", number+1, err))
+		}
+	}
+}
+
+func decode(line []byte) (*Record, error) {
+	r := new(Record)
+	if err := json.Unmarshal(line, r); err != nil {
+		return nil, fmt.Errorf("not a record: %w", err)
+	}
+	if r.Schema == 0 {
+		return nil, errors.New(`not a record: no "schema"`)
+	}
+	if r.Schema > SchemaVersion {
+		return nil, fmt.Errorf("schema %d is newer than %d, which this version reads", r.Schema, SchemaVersion)
+	}
+	return r, nil
+}

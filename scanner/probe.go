@@ -1,0 +1,170 @@
+package scanner
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"strings"
+	"time"
+
+	"certsweep/dialer"
+	"certsweep/results"
+)
+
+// Codes of failures that no endpoint causes.
+const (
+	// CodeInternal is a panic in the probe of one target: a bug, kept from the
+	// others.
+	CodeInternal = "internal"
+
+	phaseInput = "input"
+)
+
+// probe makes the records of one target.
+func (s *Scanner) probe(ctx context.Context, t Target, emit func(*results.Record)) {
+	began := time.Now()
+	defer func() {
+		if value := recover(); value != nil {
+			emit(s.record(t, began, dialer.Handshake{}, errPanic{value}))
+		}
+	}()
+	if t.Err != nil {
+		emit(s.record(t, began, dialer.Handshake{}, t.Err))
+		return
+	}
+	if s.Lookup == nil {
+		emit(s.probeEndpoint(ctx, t, t.Endpoint, 0))
+		return
+	}
+	var addrs []netip.Addr
+	err := s.shortageFree(ctx, func(ctx context.Context) (err error) {
+		addrs, err = s.Lookup(ctx, t.Endpoint.Host)
+		return err
+	})
+	resolve := time.Since(began)
+	if err != nil {
+		emit(s.record(t, began, dialer.Handshake{Timing: dialer.Timing{Resolve: resolve}}, err))
+		return
+	}
+	for _, addr := range addrs {
+		e := t.Endpoint
+		e.Host, e.ServerName = addr.String(), t.Endpoint.Name()
+		emit(s.probeEndpoint(ctx, t, e, resolve))
+	}
+}
+
+// probeEndpoint makes the record of one endpoint of a target. resolve is the
+// time of a look-up that was made before.
+func (s *Scanner) probeEndpoint(ctx context.Context, t Target, e dialer.Endpoint, resolve time.Duration) *results.Record {
+	var began time.Time
+	var h dialer.Handshake
+	err := s.shortageFree(ctx, func(ctx context.Context) (err error) {
+		// What a shortage interrupted says nothing, nor does its time.
+		began = time.Now()
+		h, err = s.Probe(ctx, e)
+		return err
+	})
+	h.Timing.Resolve += resolve
+	return s.record(t, began.Add(-resolve), h, err)
+}
+
+// record is the only place where a handshake becomes a record.
+func (s *Scanner) record(t Target, began time.Time, h dialer.Handshake, err error) *results.Record {
+	r := &results.Record{
+		Schema:   results.SchemaVersion,
+		Line:     t.Line,
+		Input:    t.Text,
+		Host:     t.Endpoint.Host,
+		Port:     int(t.Endpoint.Port),
+		SNI:      h.ServerName,
+		StartTLS: string(t.Endpoint.StartTLS),
+		Tag:      t.Tag,
+		Time:     began.UTC().Truncate(time.Millisecond),
+		Status:   results.StatusOK,
+		Timing: results.Timing{
+			Resolve:   milliseconds(h.Timing.Resolve),
+			Connect:   milliseconds(h.Timing.Connect),
+			Handshake: milliseconds(h.Timing.Handshake),
+			Drain:     milliseconds(h.Timing.Drain),
+			Total:     milliseconds(time.Since(began)),
+		},
+	}
+	if h.Addr.IsValid() {
+		r.IP = h.Addr.Addr().String()
+	}
+	if err != nil {
+		r.Status, r.Error = results.StatusError, recordError(err)
+	}
+	if h.Method != "" {
+		r.TLS = recordTLS(&h)
+	}
+	if h.Drain.End != "" {
+		r.Drain = &results.Drain{Bytes: h.Drain.Bytes, End: string(h.Drain.End)}
+	}
+	s.describe(r, t, &h)
+	return r
+}
+
+// describe adds what the certificates say.
+func (s *Scanner) describe(r *results.Record, t Target, h *dialer.Handshake) {
+	chain := results.ParseChain(h.Certificates, h.Parsed)
+	for i := range chain {
+		if i > 0 && !s.Chain {
+			break
+		}
+		c := results.NewCertificate(h.Certificates[i], chain[i], r.Time)
+		if s.PEM {
+			c.PEM = results.EncodePEM(h.Certificates[i])
+		}
+		if i == 0 {
+			r.Certificate = c
+		} else {
+			r.Chain = append(r.Chain, c)
+		}
+	}
+	if s.Chain && len(chain) > 0 && r.Chain == nil {
+		r.Chain = []*results.Certificate{}
+	}
+	var verdict []results.Finding
+	if s.Verifier != nil && len(chain) > 0 {
+		r.Verification, verdict = s.Verifier.Verify(chain, r.Certificate, t.Endpoint.Name(), r.Time)
+	}
+	r.Findings = results.Find(r, chain, verdict, !s.NoPostQuantum)
+}
+
+func recordTLS(h *dialer.Handshake) *results.TLS {
+	return &results.TLS{
+		Version:            dialer.VersionName(h.Version),
+		Cipher:             dialer.CipherName(h.CipherSuite),
+		KeyExchange:        dialer.KeyExchangeName(h.Group, h.CipherSuite),
+		PostQuantum:        dialer.IsPostQuantum(h.Group),
+		ALPN:               strings.ToValidUTF8(h.ALPN, "\uFFFD"),
+		ClientCertRequired: h.ClientCertRequired,
+		OCSPStapled:        h.OCSPStapled,
+		SCTCount:           h.SCTCount,
+		Method:             string(h.Method),
+	}
+}
+
+// recordError describes a failure of a line, of a probe, or of our own.
+func recordError(err error) *results.Error {
+	e := &results.Error{Phase: string(dialer.PhaseLocal), Code: CodeInternal, Message: err.Error()}
+	var line *LineError
+	var failed *dialer.Error
+	switch {
+	case errors.As(err, &line):
+		e.Phase, e.Code = phaseInput, line.Code
+	case errors.As(err, &failed):
+		e.Phase, e.Code, e.Message = string(failed.Phase), string(failed.Code), failed.Err.Error()
+		if failed.Code == dialer.CodeAlert {
+			e.Alert = &results.Alert{Name: dialer.AlertName(failed.Alert), Number: int(failed.Alert)}
+		}
+	}
+	e.Message = cutText(e.Message)
+	return e
+}
+
+// milliseconds returns d in milliseconds, to the microsecond.
+func milliseconds(d time.Duration) float64 {
+	return float64(d.Microseconds()) / 1000
+}

@@ -1,0 +1,102 @@
+package scanner
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// maxLine is the longest line of a target list, in bytes.
+const maxLine = 64 << 10
+
+const byteOrderMark = "\uFEFF"
+
+// ReadTargets reads a target list, one target a line, as it is asked for: a
+// host or address with or without a port, a URL, a prefix, which becomes a
+// target for each of its addresses, "ip,name", "ip,name,port" or "rank,name",
+// each followed by attributes. Blank lines and what follows a # are skipped; a
+// line @defaults gives its attributes to the lines below it.
+//
+// A line that makes no sense, or is longer than 64 KiB, is a target whose Err
+// is set. The error of the sequence is that of r; it comes last.
+func ReadTargets(r io.Reader) iter.Seq2[Target, error] {
+	return func(yield func(Target, error) bool) {
+		lines := bufio.NewReaderSize(r, maxLine+2) // with CR and LF
+		var defaults []Attribute
+		for number := 1; ; number++ {
+			text, long, err := readLine(lines)
+			if err != nil && !errors.Is(err, io.EOF) {
+				yield(Target{}, fmt.Errorf("line %d: %w", number, err))
+				return
+			}
+			if !yieldLine(number, text, long, &defaults, yield) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// yieldLine yields the targets of one line.
+func yieldLine(number int, text string, long bool, defaults *[]Attribute, yield func(Target, error) bool) bool {
+	if long {
+		return yield(Target{Line: number, Text: cutText(text), Err: &LineError{
+			Line: number, Code: CodeLineTooLong, Err: fmt.Errorf("the line is longer than %d bytes", maxLine),
+		}}, nil)
+	}
+	l, ok := parseLine(number, text)
+	switch {
+	case !ok:
+		return true
+	case l.target.Err != nil:
+		return yield(l.target, nil)
+	case l.defaults:
+		*defaults = slices.Clone(l.attributes)
+		return true
+	}
+	l.apply(*defaults)
+	if !l.prefix.IsValid() {
+		return yield(l.target, nil)
+	}
+	for addr := range addresses(l.prefix) {
+		l.target.Endpoint.Host = addr.String()
+		if !yield(l.target, nil) {
+			return false
+		}
+	}
+	return true
+}
+
+// readLine returns a line without its end, or the beginning of one that is
+// too long. With io.EOF comes what stood behind the last line end.
+func readLine(r *bufio.Reader) (text string, long bool, err error) {
+	b, err := r.ReadSlice('\n')
+	// A record shows a kilobyte of it, the rest need not be copied.
+	long = errors.Is(err, bufio.ErrBufferFull)
+	if long {
+		text = string(b[:2*maxText])
+	} else {
+		text = strings.TrimRight(string(b), "\r\n")
+		long = len(text) > maxLine
+	}
+	for errors.Is(err, bufio.ErrBufferFull) {
+		_, err = r.ReadSlice('\n')
+	}
+	return strings.TrimPrefix(text, byteOrderMark), long, err
+}
+
+// addresses yields every address of a prefix, the first and the last too: what
+// they mean is up to the network behind it.
+func addresses(p netip.Prefix) iter.Seq[netip.Addr] {
+	return func(yield func(netip.Addr) bool) {
+		for addr := p.Addr(); addr.IsValid() && p.Contains(addr); addr = addr.Next() {
+			if !yield(addr) {
+				return
+			}
+		}
+	}
+}
