@@ -3,12 +3,15 @@ package dialer
 import (
 	"bufio"
 	"bytes"
+	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"maps"
 	"net"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Protocol is an application protocol that starts in the clear and changes to
@@ -128,6 +131,45 @@ func startTLS(conn net.Conn, protocol Protocol, name string) (net.Conn, error) {
 	}
 	if protocol == "tds" {
 		return &tdsConn{Conn: conn}, nil
+	}
+	return conn, nil
+}
+
+// dialStartTLS connects, speaks the endpoint's preamble and makes the
+// handshake.
+func (a *attempt) dialStartTLS(ctx context.Context, config *tls.Config) (*tls.Conn, error) {
+	conn, err := a.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a.phase, a.start = PhaseHandshake, time.Now()
+	client := tls.Client(conn, config)
+	if err := client.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	handshakeDone(conn)
+	return client, nil
+}
+
+// open connects and speaks the endpoint's preamble, if it has one. What it
+// returns is ready for a ClientHello.
+func (a *attempt) open(ctx context.Context) (net.Conn, error) {
+	raw, err := a.d.netDialer.DialContext(ctx, "tcp", a.h.Addr.String())
+	if err != nil {
+		return nil, err
+	}
+	a.phase = PhaseStartTLS
+	// The context does not touch a connection that is made.
+	stop := context.AfterFunc(ctx, func() { raw.SetDeadline(time.Unix(1, 0)) })
+	conn, err := startTLS(raw, a.endpoint.StartTLS, a.endpoint.Name())
+	stop()
+	if err != nil {
+		raw.Close()
+		if cause := ctx.Err(); cause != nil {
+			err = fmt.Errorf("%w: %w", cause, err)
+		}
+		return nil, err
 	}
 	return conn, nil
 }

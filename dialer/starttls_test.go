@@ -2,15 +2,9 @@ package dialer
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"errors"
 	"io"
-	"math/big"
 	"net"
 	"slices"
 	"strings"
@@ -20,24 +14,6 @@ import (
 
 	"certsweep/dialer/dialertest"
 )
-
-// startTLSCertificate returns a certificate for tests of the preambles.
-func startTLSCertificate(tb testing.TB) tls.Certificate {
-	tb.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: "starttls.test"}, DNSNames: []string{"starttls.test"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-}
 
 func TestEveryProtocolHasAPreamble(t *testing.T) {
 	for name, s := range schemes {
@@ -60,7 +36,7 @@ func TestEveryProtocolHasAPreamble(t *testing.T) {
 
 // TestStartTLS meets every protocol with every behaviour.
 func TestStartTLS(t *testing.T) {
-	certificate := startTLSCertificate(t)
+	certificate := dialertest.SelfSigned(dialertest.Leaf{DNSNames: []string{"starttls.test"}})
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		config := &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: version, MaxVersion: version}
 		for _, protocol := range dialertest.StartTLSProtocols() {
