@@ -24,16 +24,16 @@ maillog_file = {dir}/log
 maillog_file_prefixes = {dir}
 myhostname = {name}
 inet_interfaces = 127.0.0.1
-smtpd_tls_security_level = may
-smtpd_tls_cert_file = {dir}/cert.pem
-smtpd_tls_key_file = {dir}/key.pem
+{tls}smtpd_tls_security_level = may
+{tls}smtpd_tls_cert_file = {dir}/cert.pem
+{tls}smtpd_tls_key_file = {dir}/key.pem
 smtpd_peername_lookup = no
 local_recipient_maps =
 alias_maps =
 `)
 			h.config(t, "master.cf", `127.0.0.1:{port0} inet n - n - - smtpd
 127.0.0.1:{port1} inet n - n - - smtpd
-  -o smtpd_tls_security_level=encrypt
+{tls}  -o smtpd_tls_security_level=encrypt
 postlog unix-dgram n - n - 1 postlogd
 anvil unix - - n - 1 anvil
 rewrite unix - - n - - trivial-rewrite
@@ -61,9 +61,10 @@ state_dir = {dir}/state
 log_path = /dev/stderr
 listen = 127.0.0.1
 protocols = imap pop3 lmtp sieve
-ssl = yes
-ssl_cert = <{dir}/cert.pem
-ssl_key = <{dir}/key.pem
+ssl = no
+{tls}ssl = yes
+{tls}ssl_cert = <{dir}/cert.pem
+{tls}ssl_key = <{dir}/key.pem
 passdb {
   driver = static
   args = nopassword=y
@@ -115,11 +116,11 @@ background=NO
 anonymous_enable=YES
 ftp_username=nobody
 secure_chroot_dir={dir}/empty
-ssl_enable=YES
-allow_anon_ssl=YES
-rsa_cert_file={dir}/cert.pem
-rsa_private_key_file={dir}/key.pem
-ssl_ciphers=HIGH
+{tls}ssl_enable=YES
+{tls}allow_anon_ssl=YES
+{tls}rsa_cert_file={dir}/cert.pem
+{tls}rsa_private_key_file={dir}/key.pem
+{tls}ssl_ciphers=HIGH
 `)
 			return exec.Command("/usr/sbin/vsftpd", config)
 		},
@@ -130,9 +131,9 @@ ssl_ciphers=HIGH
 		protocols: []dialer.Protocol{"ldap"},
 		start: func(t *testing.T, h *home) *exec.Cmd {
 			config := h.config(t, "slapd.conf", `pidfile {dir}/pid
-TLSCACertificateFile {dir}/cert.pem
-TLSCertificateFile {dir}/cert.pem
-TLSCertificateKeyFile {dir}/key.pem
+{tls}TLSCACertificateFile {dir}/cert.pem
+{tls}TLSCertificateFile {dir}/cert.pem
+{tls}TLSCertificateKeyFile {dir}/key.pem
 `)
 			return exec.Command("/usr/sbin/slapd", "-d", "0", "-f", config, "-h", h.url("ldap"))
 		},
@@ -153,7 +154,10 @@ TLSCertificateKeyFile {dir}/key.pem
 				t.Fatalf("initdb: %v\n%s", err, said)
 			}
 			cmd := exec.Command(program, "-D", data, "-p", h.port(0), "-k", data, "-F",
-				"-c", "listen_addresses=127.0.0.1", "-c", "ssl=on", "-c", "ssl_cert_file="+h.path("cert.pem"), "-c", "ssl_key_file="+h.path("key.pem"))
+				"-c", "listen_addresses=127.0.0.1")
+			if !h.plain {
+				cmd.Args = append(cmd.Args, "-c", "ssl=on", "-c", "ssl_cert_file="+h.path("cert.pem"), "-c", "ssl_key_file="+h.path("key.pem"))
+			}
 			cmd.SysProcAttr = as
 			return cmd
 		},
@@ -166,10 +170,13 @@ TLSCertificateKeyFile {dir}/key.pem
 			h.give(t, "key.pem", "mysql")
 			data := h.mkdir(t, "data", "mysql")
 			// Without grant tables it serves an empty directory.
-			return exec.Command("/usr/sbin/mariadbd", "--no-defaults", "--user=mysql", "--datadir="+data, "--skip-grant-tables", "--skip-networking=0",
+			cmd := exec.Command("/usr/sbin/mariadbd", "--no-defaults", "--user=mysql", "--datadir="+data, "--skip-grant-tables", "--skip-networking=0",
 				"--bind-address=127.0.0.1", "--port="+h.port(0), "--socket="+filepath.Join(data, "s"), "--pid-file="+filepath.Join(data, "pid"),
-				"--innodb-buffer-pool-size=8M", "--innodb-log-file-size=4M", "--innodb-fast-shutdown=2",
-				"--ssl-cert="+h.path("cert.pem"), "--ssl-key="+h.path("key.pem"))
+				"--innodb-buffer-pool-size=8M", "--innodb-log-file-size=4M", "--innodb-fast-shutdown=2")
+			if !h.plain {
+				cmd.Args = append(cmd.Args, "--ssl-cert="+h.path("cert.pem"), "--ssl-key="+h.path("key.pem"))
+			}
+			return cmd
 		},
 	},
 	{
@@ -184,11 +191,11 @@ data_path = "{dir}/data"
 interfaces = { "127.0.0.1" }
 c2s_ports = { {port0} }
 s2s_ports = { {port1} }
-modules_enabled = { "tls", "saslauth" }
-modules_disabled = { "s2s_auth_certs" }
+modules_enabled = { "saslauth" }
+{tls}modules_enabled = { "saslauth", "tls" }
 log = { debug = "*console" }
 VirtualHost "{name}"
-	ssl = { certificate = "{dir}/cert.pem", key = "{dir}/key.pem" }
+{tls}	ssl = { certificate = "{dir}/cert.pem", key = "{dir}/key.pem" }
 `)
 			cmd := exec.Command("/usr/bin/prosody", "-F", "--config", config)
 			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: credential(t, "prosody")}
@@ -233,8 +240,8 @@ pathspool: {dir}/spool
 pathlog: {dir}/logs
 pathrun: {dir}/run
 pathtmp: {dir}/tmp
-tlscertfile: {dir}/cert.pem
-tlskeyfile: {dir}/key.pem
+{tls}tlscertfile: {dir}/cert.pem
+{tls}tlskeyfile: {dir}/key.pem
 `)
 			env := []string{"INNCONF=" + config, "PATH=/usr/bin:/bin"}
 			// Given nothing to add, overchan makes the overview's index.
@@ -259,10 +266,11 @@ tlskeyfile: {dir}/key.pem
 <admin name="test" nick="test" email="test@{name}">
 <path configdir="{dir}" datadir="{dir}/data" logdir="{dir}/data" runtimedir="{dir}/data">
 <pid file="{dir}/data/pid">
-<module name="ssl_gnutls">
-<module name="starttls">
-<sslprofile name="test" provider="gnutls" certfile="{dir}/cert.pem" keyfile="{dir}/key.pem" hash="sha256">
-<starttls provider="test">
+<module name="cap">
+{tls}<module name="ssl_gnutls">
+{tls}<module name="starttls">
+{tls}<sslprofile name="test" provider="gnutls" certfile="{dir}/cert.pem" keyfile="{dir}/key.pem" hash="sha256">
+{tls}<starttls provider="test">
 <bind address="127.0.0.1" port="{port0}" type="clients">
 <connect allow="*" resolvehostnames="no" useident="no">
 <log method="stderr" type="*" level="default">
@@ -281,9 +289,10 @@ tlskeyfile: {dir}/key.pem
 ini_version=1
 fork=true
 port=tcp://127.0.0.1:{port0}
-security_layer=negotiate
-certificate={dir}/cert.pem
-key_file={dir}/key.pem
+security_layer=rdp
+{tls}security_layer=negotiate
+{tls}certificate={dir}/cert.pem
+{tls}key_file={dir}/key.pem
 ssl_protocols=TLSv1.2, TLSv1.3
 [Logging]
 LogFile={dir}/xrdp.log

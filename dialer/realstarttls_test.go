@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -43,6 +44,7 @@ type home struct {
 	dir   string
 	ports []int
 	leaf  []byte
+	plain bool // the server has no TLS
 }
 
 func (h *home) path(name string) string { return filepath.Join(h.dir, name) }
@@ -54,14 +56,21 @@ func (h *home) port(i int) string { return strconv.Itoa(h.ports[i]) }
 func (h *home) url(scheme string) string { return scheme + "://127.0.0.1:" + h.port(0) }
 
 // config writes a file; {dir}, {name} and {port0}, {port1}, … stand for what
-// the home has.
+// the home has. A line that begins with {tls} is for a server with TLS only.
 func (h *home) config(t *testing.T, name, text string) string {
 	t.Helper()
 	replace := []string{"{dir}", h.dir, "{name}", realName}
 	for i, p := range h.ports {
 		replace = append(replace, fmt.Sprintf("{port%d}", i), strconv.Itoa(p))
 	}
-	h.write(t, name, []byte(strings.NewReplacer(replace...).Replace(text)), 0o644)
+	var kept strings.Builder
+	for line := range strings.Lines(text) {
+		rest, onlyTLS := strings.CutPrefix(line, "{tls}")
+		if !onlyTLS || !h.plain {
+			kept.WriteString(rest)
+		}
+	}
+	h.write(t, name, []byte(strings.NewReplacer(replace...).Replace(kept.String())), 0o644)
 	return h.path(name)
 }
 
@@ -221,35 +230,48 @@ func (s *realServer) skipWithout(t *testing.T) {
 	}
 }
 
-// TestRealStartTLS probes servers of every protocol that Debian has one for.
+// TestRealStartTLS probes servers of every protocol that Debian has one for,
+// once with TLS and once without.
 func TestRealStartTLS(t *testing.T) {
 	if testing.Short() {
-		t.Skip("starts ten servers")
+		t.Skip("starts twenty servers")
 	}
 	for _, s := range realServers {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			s.skipWithout(t)
-			h := newHome(t, len(s.protocols))
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			defer cancel()
-			version, _ := exec.CommandContext(ctx, s.version[0], s.version[1:]...).CombinedOutput()
-			ended := startProcess(t, h, s.start(t, h))
-			for i, p := range s.protocols {
-				waitListening(ctx, t, h.ports[i], ended)
-				d := &dialer.Dialer{}
-				e := dialer.Endpoint{Host: "127.0.0.1", Port: uint16(h.ports[i]), ServerName: realName, StartTLS: p}
-				got, err := d.Probe(ctx, e)
-				if err != nil {
-					t.Errorf("%s: %v", p, err)
-					continue
-				}
-				if len(got.Certificates) == 0 || !bytes.Equal(got.Certificates[0], h.leaf) {
-					t.Errorf("%s: another certificate than the one configured", p)
-				}
-				t.Logf("%s: %s, drained %d bytes to %s; %s", p, tls.VersionName(got.Version), got.Drain.Bytes, got.Drain.End, firstLine(version))
-			}
+			version, _ := exec.Command(s.version[0], s.version[1:]...).CombinedOutput()
+			t.Log(firstLine(version))
+			t.Run("tls", func(t *testing.T) { s.probe(t, false) })
+			t.Run("plain", func(t *testing.T) { s.probe(t, true) })
 		})
+	}
+}
+
+func (s *realServer) probe(t *testing.T, plain bool) {
+	h := newHome(t, len(s.protocols))
+	h.plain = plain
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	ended := startProcess(t, h, s.start(t, h))
+	for i, p := range s.protocols {
+		waitListening(ctx, t, h.ports[i], ended)
+		e := dialer.Endpoint{Host: "127.0.0.1", Port: uint16(h.ports[i]), ServerName: realName, StartTLS: p}
+		got, err := new(dialer.Dialer).Probe(ctx, e)
+		var failure *dialer.Error
+		switch {
+		case plain:
+			if !errors.As(err, &failure) || failure.Code != dialer.CodeStartTLSRefused {
+				t.Errorf("%s: got %v, want a refusal", p, err)
+			}
+			t.Logf("%s: %v", p, err)
+		case err != nil:
+			t.Errorf("%s: %v", p, err)
+		case len(got.Certificates) == 0 || !bytes.Equal(got.Certificates[0], h.leaf):
+			t.Errorf("%s: another certificate than the one configured", p)
+		default:
+			t.Logf("%s: %s, drained %d bytes to %s", p, tls.VersionName(got.Version), got.Drain.Bytes, got.Drain.End)
+		}
 	}
 }
 

@@ -97,7 +97,7 @@ var startTLSSpeeches = map[Protocol][]string{
 		"OK {3+}\r\nhi!\r\nNO (TRYLATER) \"later\"\r\n",
 	},
 	"irc": {
-		":irc.certsweep.invalid NOTICE * :*** Looking up your hostname...\r\n:irc.certsweep.invalid 670 999AAAAAA :STARTTLS successful, go ahead with TLS handshake\r\n",
+		":irc.certsweep.invalid NOTICE * :*** Looking up your hostname...\r\n:irc.certsweep.invalid CAP 999AAAAAA LS :tls cap-notify\r\n:irc.certsweep.invalid 670 999AAAAAA :STARTTLS successful, go ahead with TLS handshake\r\n",
 		":irc.example.net 451 * :You have not registered\r\n", "ERROR :Closing Link\r\n",
 	},
 	"xmpp": {

@@ -174,6 +174,9 @@ func TestStartTLSAnswers(t *testing.T) {
 		{"BYE", "sieve", "BYE (TRYLATER) \"busy\"\r\n", CodeStartTLSRefused, "busy"},
 		{"IMAP", "sieve", "* OK a\r\n", CodeProtocol, "* OK a"},
 		{"unknown command", "irc", ":irc.example.net 421 * STARTTLS :Unknown command\r\n", CodeStartTLSRefused, "Unknown command"},
+		{"not among the capabilities", "irc", ":a CAP * LS * :sasl\r\n:a CAP * LS :multi-prefix\r\n", CodeStartTLSRefused, "CAP * LS :multi-prefix"},
+		{"no capabilities", "irc", ":a CAP 1STAAAAAA LS :\r\n", CodeStartTLSRefused, "CAP 1STAAAAAA LS"},
+		{"no CAP", "irc", ":a 421 * CAP :Unknown command\r\n:a 670 * :go\r\n", "", ""},
 		{"banned", "irc", "ERROR :Closing Link\r\n", CodeStartTLSRefused, "Closing Link"},
 		{"please wait", "irc", ":a 439 * :Please wait\r\nPING :1\r\n:a 670 you :go\r\n", "", ""},
 		{"HTTP", "irc", "HTTP/1.1 400 Bad Request\r\n", CodeProtocol, "HTTP/1.1"},
@@ -206,6 +209,7 @@ func TestStartTLSAnswers(t *testing.T) {
 		{"CredSSP", "rdp", "\x03\x00\x00\x13\x0e\xd0\x00\x00\x12\x34\x00\x02\x1f\x08\x00\x08\x00\x00\x00", "", ""},
 		{"SSH", "rdp", "SSH-2.0-OpenSSH_9.2\r\n", CodeProtocol, `"SSH-"`},
 		{"error token", "tds", "\x04\x01\x00\x0c\x00\x00\x01\x00\xaaboo", CodeStartTLSRefused, `boo`},
+		{"two packets", "tds", "\x04\x00\x00\x0e\x00\x00\x01\x00\x01\x00\x06\x00\x01\xff\x04\x01\x00\x09\x00\x00\x02\x00\x03", "", ""},
 		{"offset outside", "tds", "\x04\x01\x00\x0e\x00\x00\x01\x00\x01\xff\xff\x00\x01\xff", CodeProtocol, "PRELOGIN"},
 		{"SSH", "tds", "SSH-2.0-OpenSSH_9.2\r\n", CodeProtocol, `"SSH-2.0-"`},
 	} {

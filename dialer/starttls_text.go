@@ -1,6 +1,7 @@
 package dialer
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -211,21 +212,31 @@ func literalLength(line string) (int, bool) {
 
 // irc sends the command that no RFC describes but InspIRCd and UnrealIRCd
 // share: 670 is the go-ahead. The client speaks first; before the answer come
-// notices on host name and ident look-ups.
+// notices on host name and ident look-ups. CAP LS goes ahead of the command,
+// because servers without STARTTLS may leave an unknown command unanswered.
 func irc(p *preamble) error {
-	if err := p.send("STARTTLS\r\n"); err != nil {
+	if err := p.send("CAP LS\r\nSTARTTLS\r\n"); err != nil {
 		return err
 	}
+	offered := false
 	for {
 		line, err := p.line()
 		if err != nil {
 			return err
 		}
-		switch command := ircCommand(line); {
+		switch command, parameters := ircMessage(line); {
 		case command == "670":
 			return nil
+		case command == "CAP":
+			tls, more := ircCapabilities(parameters)
+			offered = offered || tls
+			if !offered && !more {
+				return refused(line)
+			}
 		case command == "439":
 			// "Please wait while we process your connection": no error.
+		case command == "421" && strings.Contains(parameters, "CAP"):
+			// It knows no capabilities, and may know STARTTLS.
 		case command == "ERROR", isDigits(command) && command[0] >= '4':
 			return refused(line)
 		case command == "":
@@ -234,18 +245,25 @@ func irc(p *preamble) error {
 	}
 }
 
-// ircCommand returns the command of a message (RFC 2812 §2.3.1): letters or
-// three digits after an optional prefix, or "" where line is none.
-func ircCommand(line string) string {
+// ircCapabilities reports whether the parameters of a CAP LS reply ("* LS
+// :multi-prefix tls") have the capability tls, and whether another line
+// follows ("* LS * :…").
+func ircCapabilities(parameters string) (tls, more bool) {
+	before, list, _ := strings.Cut(parameters, " :")
+	return slices.Contains(strings.Fields(list), "tls"), strings.HasSuffix(before, " LS *")
+}
+
+// ircMessage splits a message (RFC 2812 §2.3.1) into its command, letters or
+// three digits after an optional prefix, and what follows. The command is ""
+// where line is no message.
+func ircMessage(line string) (command, parameters string) {
 	if strings.HasPrefix(line, ":") {
 		_, line, _ = strings.Cut(line, " ")
 	}
-	command, _, _ := strings.Cut(strings.TrimLeft(line, " "), " ")
-	if len(command) == 3 && isDigits(command) {
-		return command
+	command, parameters, _ = strings.Cut(strings.TrimLeft(line, " "), " ")
+	isNumeric := len(command) == 3 && isDigits(command)
+	if !isNumeric && strings.Trim(command, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+		return "", ""
 	}
-	if strings.Trim(command, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
-		return ""
-	}
-	return command
+	return command, parameters
 }

@@ -103,18 +103,19 @@ func rdpRequest(r *bufio.Reader) (string, error) {
 	return "", nil
 }
 
-// tdsDialogue answers in two packets, which is one message.
 var tdsDialogue = dialogue{
-	turns: []turn{
-		{tdsPrelogin, tdsHead + "\x04\x01\x00\x10\x00\x00\x02\x00\x0f\x00\x07\xd0\x00\x00\x01\x00"},
-	},
-	refusal:  tdsHead + "\x04\x01\x00\x10\x00\x00\x02\x00\x0f\x00\x07\xd0\x00\x00\x02\x00",
+	turns:    []turn{{tdsPrelogin, tdsAnswer("\x01")}},
+	refusal:  tdsAnswer("\x02"),
 	injected: "\x04\x01\x00\x0d\x00\x00\x01\x00\xfd\x00\x00\x00\x00",
 	flood:    "\x04\x00\x00\x0c\x00\x00\x01\x00\x00\x00\x1a\x00", insideTDS: true,
 }
 
-// tdsHead lists the options: version at 16, encryption at 22, instance at 23.
-const tdsHead = "\x04\x00\x00\x18\x00\x00\x01\x00" + "\x00\x00\x10\x00\x06" + "\x01\x00\x16\x00\x01" + "\x02\x00\x17\x00\x00" + "\xff"
+// tdsAnswer is a PRELOGIN message: version at 16, encryption at 22, instance at
+// 23, with no bytes.
+func tdsAnswer(encryption string) string {
+	return "\x04\x01\x00\x1f\x00\x00\x01\x00" + "\x00\x00\x10\x00\x06" + "\x01\x00\x16\x00\x01" + "\x02\x00\x17\x00\x00" + "\xff" +
+		"\x0f\x00\x07\xd0\x00\x00" + encryption
+}
 
 // tdsPrelogin hears a PRELOGIN message whose encryption is on.
 func tdsPrelogin(r *bufio.Reader) (string, error) {

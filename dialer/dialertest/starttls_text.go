@@ -72,6 +72,7 @@ var dialogues = map[string]dialogue{
 	"irc": {
 		turns: []turn{
 			{nil, ":irc.example.net NOTICE * :*** Looking up your hostname...\r\n"},
+			{command("CAP LS"), ":irc.example.net CAP * LS * :multi-prefix\r\n:irc.example.net CAP * LS :tls sasl\r\n"},
 			{command("STARTTLS"), "NOTICE AUTH :*** Found your hostname\r\n:irc.example.net 670 * :STARTTLS successful, go ahead with TLS handshake\r\n"},
 		},
 		refusal: ":irc.example.net 691 * :STARTTLS failure\r\n", injected: ":irc.example.net 001 you :Welcome\r\n",
@@ -169,7 +170,7 @@ func xmppStream(content string) func(*bufio.Reader) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if a["xmlns"] != content || a["to"] == "" || a["version"] != "1.0" || (a["from"] != "") != (content == "jabber:server") {
+		if a["xmlns"] != content || a["to"] == "" || a["version"] != "1.0" {
 			return "", badSpeech(fmt.Sprintf("heard a stream with %q", a))
 		}
 		return "", nil
