@@ -120,7 +120,7 @@ func (a *attempt) drainEnd(err error) DrainEnd {
 	switch {
 	case err == errDrainCap:
 		return DrainCap
-	case isAny(err, io.EOF, io.ErrUnexpectedEOF):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return DrainEOF
 	}
 	if alert, ok := remoteAlert(err); ok {

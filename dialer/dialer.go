@@ -289,7 +289,8 @@ func (a *attempt) wantsClientCert(alert uint8) bool {
 func hasSource(addr netip.AddrPort) bool {
 	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(addr))
 	if err != nil {
-		return isAny(err, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM)
+		// With a source, only a lack of descriptors or memory is left.
+		return !errors.Is(err, syscall.EADDRNOTAVAIL) && !errors.Is(err, syscall.ENETUNREACH)
 	}
 	conn.Close()
 	return true

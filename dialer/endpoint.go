@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 )
@@ -249,6 +250,9 @@ func ParseHost(s string) (string, error) {
 			// The limit keeps a 64 KiB label from the quadratic part of punycode.
 			if len(s) > 4*maxName {
 				return "", fmt.Errorf("name %q is too long", cut(s))
+			}
+			if !utf8.ValidString(s) {
+				return "", fmt.Errorf("%q is not a name: it is not UTF-8", cut(s))
 			}
 			if name, err = idnaProfile().ToASCII(s); err != nil {
 				return "", fmt.Errorf("%q is not a name: %v", cut(s), err)

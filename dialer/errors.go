@@ -73,41 +73,35 @@ func (e *Error) Unwrap() error { return e.Err }
 // never by its text. The first match wins; the order is part of the meaning,
 // since alerts satisfy net.Error and a canceled dial looks like a time-out.
 func classify(phase Phase, err error) *Error {
-	var own *Error
-	if errors.As(err, &own) {
+	if own, ok := errors.AsType[*Error](err); ok {
 		return own
 	}
 	e := &Error{Phase: phase, Code: CodeProtocol, Err: err}
-
-	var dns *net.DNSError
-	var header tls.RecordHeaderError
+	errno, _ := errors.AsType[syscall.Errno](err)
+	dns, isDNS := errors.AsType[*net.DNSError](err)
+	header, isHeader := errors.AsType[tls.RecordHeaderError](err)
 	switch {
-	case isShortage(err):
+	case isShortage(errno):
 		e.Phase, e.Code = PhaseLocal, CodeShortage
 	case errors.Is(err, context.Canceled):
 		e.Code = CodeCanceled
-	case errors.As(err, &dns):
+	case isDNS:
 		e.Phase, e.Code = PhaseResolve, dnsCode(dns)
 	case isTimeout(err):
 		e.Code = CodeTimeout
 		if phase == PhaseResolve {
 			e.Code = CodeDNSTimeout
 		}
-	case errors.Is(err, syscall.ECONNREFUSED):
-		e.Code = CodeRefused
-	case isAny(err, syscall.ECONNRESET, syscall.EPIPE, syscall.ECONNABORTED):
-		e.Code = CodeReset
-	case isAny(err, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EHOSTDOWN):
-		e.Code = CodeUnreachable
-	case isAny(err, syscall.EACCES, syscall.EPERM):
-		e.Phase, e.Code = PhaseLocal, CodeDenied
-	case errors.As(err, &header):
-		e.Code = CodeBadRecord
-		if header.Conn != nil {
-			e.Code = CodeNotTLS
-			e.Err = describeFirstBytes(header)
+	case errnoCodes[errno] != "":
+		e.Code = errnoCodes[errno]
+		if e.Code == CodeDenied {
+			e.Phase = PhaseLocal
 		}
-	case isAny(err, io.EOF, io.ErrUnexpectedEOF):
+	case isHeader && header.Conn != nil:
+		e.Code, e.Err = CodeNotTLS, describeFirstBytes(header)
+	case isHeader:
+		e.Code = CodeBadRecord
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		e.Code = CodeEOF
 	default:
 		if alert, ok := remoteAlert(err); ok {
@@ -116,11 +110,25 @@ func classify(phase Phase, err error) *Error {
 			e.Code = CodeDNSFailure
 		} else if phase == PhaseConnect {
 			// A connect that failed in no way this table knows: the kernel's
-			// word for "no way there" (EINVAL, ENETDOWN, EADDRNOTAVAIL's kin).
+			// word for "no way there", such as EINVAL or ENETDOWN.
 			e.Code = CodeUnreachable
 		}
 	}
 	return e
+}
+
+// errnoCodes has what the kernel says of a connection. ETIMEDOUT is among the
+// time-outs, and what this machine lacks is isShortage's.
+var errnoCodes = map[syscall.Errno]Code{
+	syscall.ECONNREFUSED: CodeRefused,
+	syscall.ECONNRESET:   CodeReset,
+	syscall.EPIPE:        CodeReset,
+	syscall.ECONNABORTED: CodeReset,
+	syscall.EHOSTUNREACH: CodeUnreachable,
+	syscall.ENETUNREACH:  CodeUnreachable,
+	syscall.EHOSTDOWN:    CodeUnreachable,
+	syscall.EACCES:       CodeDenied,
+	syscall.EPERM:        CodeDenied,
 }
 
 func dnsCode(err *net.DNSError) Code {
@@ -133,35 +141,32 @@ func dnsCode(err *net.DNSError) Code {
 	return CodeDNSFailure
 }
 
-// isShortage reports whether err is this machine's lack of something.
-func isShortage(err error) bool {
-	return isAny(err, syscall.EMFILE, syscall.ENFILE, syscall.EADDRNOTAVAIL, syscall.EADDRINUSE, syscall.ENOBUFS, syscall.ENOMEM)
+// isShortage reports whether an error number is this machine's lack of
+// something.
+func isShortage(errno syscall.Errno) bool {
+	switch errno {
+	case syscall.EMFILE, syscall.ENFILE, syscall.EADDRNOTAVAIL, syscall.EADDRINUSE, syscall.ENOBUFS, syscall.ENOMEM:
+		return true
+	}
+	return false
 }
 
 func isTimeout(err error) bool {
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, syscall.ETIMEDOUT) {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
 		return true
 	}
-	// An alert is a net.Error too, and never a time-out.
-	var timeout interface{ Timeout() bool }
-	return errors.As(err, &timeout) && timeout.Timeout()
-}
-
-func isAny(err error, targets ...error) bool {
-	for _, t := range targets {
-		if errors.Is(err, t) {
-			return true
-		}
-	}
-	return false
+	// ETIMEDOUT says so too. An alert is a net.Error as well, and never a
+	// time-out.
+	timeout, ok := errors.AsType[net.Error](err)
+	return ok && timeout.Timeout()
 }
 
 // remoteAlert returns the number of the alert that the peer sent. crypto/tls
 // reports it as a *net.OpError around a value of an unexported type of kind
 // uint8; tls.AlertError is for QUIC alone and never matches here.
 func remoteAlert(err error) (uint8, bool) {
-	var op *net.OpError
-	if !errors.As(err, &op) || op.Op != "remote error" || op.Err == nil {
+	op, ok := errors.AsType[*net.OpError](err)
+	if !ok || op.Op != "remote error" || op.Err == nil {
 		return 0, false
 	}
 	v := reflect.ValueOf(op.Err)

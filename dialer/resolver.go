@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -76,7 +77,7 @@ func (r *Resolver) dial(ctx context.Context, network, address string) (net.Conn,
 		address = r.Servers[int(r.next.Add(1)-1)%len(r.Servers)]
 	}
 	conn, err := new(net.Dialer).DialContext(ctx, network, address)
-	if err != nil && isShortage(err) {
+	if errno, ok := errors.AsType[syscall.Errno](err); ok && isShortage(errno) {
 		r.shortages.Add(1)
 	}
 	return conn, err

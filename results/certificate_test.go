@@ -1,8 +1,8 @@
 package results
 
 import (
+	"bytes"
 	"crypto"
-	"crypto/dsa"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -14,18 +14,14 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/hex"
-	"encoding/json"
 	"encoding/pem"
 	"math/big"
 	"net"
-	"net/netip"
 	"net/url"
 	"reflect"
 	"slices"
-	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 )
 
 var (
@@ -202,173 +198,47 @@ func TestEncodePEM(t *testing.T) {
 	}
 }
 
-// checkRecordable checks what holds for every certificate, malformed or not:
-// no null lists, valid strings, and JSON that decodes to the same.
-func checkRecordable(t *testing.T, c *Certificate) {
-	t.Helper()
-	data, err := json.Marshal(c)
-	if err != nil {
-		t.Fatalf("Marshal: %v", err)
+// TestSelfSignedUnchecked holds those whose signature crypto/x509 cannot check
+// to their names and key identifiers.
+func TestSelfSignedUnchecked(t *testing.T) {
+	t.Parallel()
+	ed448 := spkiOf(keyOf("1.3.101.113", nil), make([]byte, 57))
+	rsaOf := func(octets int) []byte {
+		n := slices.Concat([]byte{0}, bytes.Repeat([]byte{0xc5}, octets))
+		return spkiOf(keyOf("1.2.840.113549.1.1.1", null()), rsaKey(n, []byte{3}))
 	}
-	if !utf8.Valid(data) {
-		t.Error("the JSON is not UTF-8")
+	tests := []struct {
+		name      string
+		parts     func(o *odd)
+		malformed bool
+		want      bool
+	}{
+		{"unknown algorithm", func(o *odd) { o.spki, o.inner = ed448, keyOf("1.3.101.113", nil) }, false, true},
+		{"MD5", func(o *odd) { o.spki, o.inner = rsaOf(256), keyOf("1.2.840.113549.1.1.4", null()) }, false, true},
+		{"RSA 512", func(o *odd) { o.spki, o.inner = rsaOf(64), keyOf("1.2.840.113549.1.1.11", null()) }, false, true},
+		{"RSA 16384", func(o *odd) { o.spki, o.inner = rsaOf(2048), keyOf("1.2.840.113549.1.1.11", null()) }, false, true},
+		{"RSA 2048, which can be checked", func(o *odd) { o.spki, o.inner = rsaOf(256), keyOf("1.2.840.113549.1.1.11", null()) }, false, false},
+		{"malformed", func(o *odd) { o.serial = nil }, true, true},
+		{"malformed, key identifiers differ", func(o *odd) {
+			o.serial, o.extensions = nil, ordinary().extensions
+		}, true, false},
+		{"malformed, names differ", func(o *odd) { o.serial, o.subject = nil, seq() }, true, false},
 	}
-	decoded := new(Certificate)
-	if err := json.Unmarshal(data, decoded); err != nil {
-		t.Fatalf("Unmarshal: %v", err)
-	}
-	if !reflect.DeepEqual(c, decoded) {
-		t.Errorf("JSON changes\n%+v to\n%+v", c, decoded)
-	}
-	v := reflect.ValueOf(*c)
-	for i := range v.NumField() {
-		if f := v.Field(i); f.Kind() == reflect.Slice && f.IsNil() {
-			t.Errorf("%s is null", v.Type().Field(i).Name)
-		}
-	}
-}
-
-// checkAgrees compares what the lenient walk read with what crypto/x509 read.
-// Fields that were cut are left out.
-func checkAgrees(t *testing.T, c *Certificate, parsed *x509.Certificate) {
-	t.Helper()
-	equal := func(field string, got, want any) {
-		t.Helper()
-		if !slices.Contains(c.Truncated, field) && !reflect.DeepEqual(got, want) {
-			t.Errorf("%s: got %q, crypto/x509 has %q", field, got, want)
-		}
-	}
-	lists := func(field string, got, want []string) {
-		t.Helper()
-		if !slices.Contains(c.Truncated, field) && !slices.Equal(got, want) {
-			t.Errorf("%s: got %q, crypto/x509 has %q", field, got, want)
-		}
-	}
-	equal("version", c.Version, parsed.Version)
-	serial := "00"
-	if parsed.SerialNumber.Sign() != 0 {
-		serial = hex.EncodeToString(parsed.SerialNumber.Bytes())
-	}
-	if parsed.SerialNumber.Sign() < 0 {
-		serial = "-" + serial
-	}
-	equal("serial_number", c.SerialNumber, serial)
-	equal("subject", c.Subject.CommonName, parsed.Subject.CommonName)
-	lists("subject", c.Subject.Organization, parsed.Subject.Organization)
-	equal("issuer", c.Issuer.CommonName, parsed.Issuer.CommonName)
-	lists("issuer", c.Issuer.Organization, parsed.Issuer.Organization)
-	for field, times := range map[string][2]time.Time{
-		"not_before": {c.NotBefore, parsed.NotBefore},
-		"not_after":  {c.NotAfter, parsed.NotAfter},
-	} {
-		year := times[1].UTC().Year()
-		if year >= 0 && year <= 9999 && !times[0].Equal(times[1]) {
-			t.Errorf("%s: got %v, crypto/x509 has %v", field, times[0], times[1])
-		}
-	}
-	if parsed.SignatureAlgorithm != x509.UnknownSignatureAlgorithm {
-		equal("signature_algorithm", c.SignatureAlgorithm, parsed.SignatureAlgorithm.String())
-	}
-	if parsed.PublicKeyAlgorithm != x509.UnknownPublicKeyAlgorithm {
-		equal("public_key", c.PublicKey, parsedKey(parsed))
-	}
-	sum := sha256.Sum256(parsed.RawSubjectPublicKeyInfo)
-	equal("spki_sha256", c.SPKISHA256, hex.EncodeToString(sum[:]))
-	if parsed.Version == 3 { // crypto/x509 reads no extensions of others
-		agreeOnExtensions(t, c, parsed, equal, lists)
-	}
-}
-
-func agreeOnExtensions(t *testing.T, c *Certificate, parsed *x509.Certificate,
-	equal func(string, any, any), lists func(string, []string, []string)) {
-	t.Helper()
-	lists("dns_names", c.DNSNames, parsed.DNSNames)
-	lists("email_addresses", c.EmailAddresses, parsed.EmailAddresses)
-	var ips, uris, gotURIs, policies, usage, extUsage []string
-	for _, ip := range parsed.IPAddresses {
-		addr, _ := netip.AddrFromSlice(ip)
-		ips = append(ips, addr.String())
-	}
-	lists("ip_addresses", c.IPAddresses, ips)
-	for _, u := range parsed.URIs {
-		uris = append(uris, u.String())
-	}
-	for _, s := range c.URIs {
-		if u, err := url.Parse(s); err == nil {
-			gotURIs = append(gotURIs, u.String())
-		}
-	}
-	lists("uris", gotURIs, uris)
-	for _, oid := range parsed.Policies {
-		policies = append(policies, oid.String())
-	}
-	lists("policies", c.Policies, policies)
-	for i, name := range keyUsageNames {
-		if parsed.KeyUsage&(1<<i) != 0 {
-			usage = append(usage, name)
-		}
-	}
-	lists("key_usage", c.KeyUsage, usage)
-	for _, u := range parsed.ExtKeyUsage {
-		extUsage = append(extUsage, u.OID().String())
-	}
-	for _, oid := range parsed.UnknownExtKeyUsage {
-		extUsage = append(extUsage, oid.String())
-	}
-	var gotUsage []string
-	for _, s := range c.ExtKeyUsage {
-		for content, name := range extKeyUsageNames {
-			if name == s {
-				s = dotted([]byte(content))
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			o := ordinary()
+			o.subject, o.extensions = o.issuer, nil
+			tt.parts(&o)
+			o.outer = o.inner
+			c := NewCertificate(o.der(), nil, testNow)
+			if (c.ParseError != "") != tt.malformed {
+				t.Fatalf("parse_error is %q", c.ParseError)
 			}
-		}
-		gotUsage = append(gotUsage, s)
-	}
-	slices.Sort(extUsage) // crypto/x509 keeps known and unknown ones apart
-	slices.Sort(gotUsage)
-	lists("ext_key_usage", gotUsage, extUsage)
-	equal("is_ca", c.IsCA, parsed.IsCA)
-	equal("authority_key_id", c.AuthorityKeyID, hex.EncodeToString(parsed.AuthorityKeyId))
-	equal("subject_key_id", c.SubjectKeyID, hex.EncodeToString(parsed.SubjectKeyId))
-	lists("ocsp_servers", c.OCSPServers, validStrings(parsed.OCSPServer))
-	lists("issuer_urls", c.IssuerURLs, validStrings(parsed.IssuingCertificateURL))
-	// crypto/x509 stops at the first name of a distribution point that is no URI.
-	rest := c.CRLURLs
-	for _, s := range validStrings(parsed.CRLDistributionPoints) {
-		i := slices.Index(rest, s)
-		if i < 0 {
-			if !slices.Contains(c.Truncated, "crl_urls") {
-				t.Errorf("crl_urls: got %q, crypto/x509 has %q", c.CRLURLs, parsed.CRLDistributionPoints)
+			if c.SelfSigned != tt.want {
+				t.Errorf("SelfSigned = %t, want %t", c.SelfSigned, tt.want)
 			}
-			break
-		}
-		rest = rest[i+1:]
+		})
 	}
-}
-
-// validStrings makes strings what a record can hold.
-func validStrings(in []string) []string {
-	var out []string
-	for _, s := range in {
-		out = append(out, strings.ToValidUTF8(s, "\uFFFD"))
-	}
-	return out
-}
-
-// parsedKey is crypto/x509's reading of a public key.
-func parsedKey(parsed *x509.Certificate) PublicKey {
-	k := PublicKey{Algorithm: parsed.PublicKeyAlgorithm.String()}
-	switch key := parsed.PublicKey.(type) {
-	case *rsa.PublicKey:
-		k.Bits = key.N.BitLen()
-	case *ecdsa.PublicKey:
-		k.Bits, k.Curve = key.Params().BitSize, key.Params().Name
-	case ed25519.PublicKey:
-		k.Bits = 256
-	case *dsa.PublicKey:
-		k.Bits = key.P.BitLen()
-	}
-	return k
 }
 
 func BenchmarkNewCertificate(b *testing.B) {
@@ -381,5 +251,16 @@ func BenchmarkNewCertificate(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		NewCertificate(der, parsed, testNow)
+	}
+}
+
+// BenchmarkParseCertificate is the yardstick for BenchmarkNewCertificate.
+func BenchmarkParseCertificate(b *testing.B) {
+	der := issue(b, leafTemplate(b), issuerTemplate(), ecKey(b, elliptic.P256()).Public(), ecKey(b, elliptic.P384()))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := x509.ParseCertificate(der); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -78,13 +78,19 @@ type reader []byte
 // those that hold others, which in X.509 includes octet and bit strings; half a
 // value is no value.
 func (d *reader) next() (element, bool) {
-	in := []byte(*d)
+	// Small enough to be inlined, which keeps d off the garbage collector's path.
+	e, rest, ok := readElement(*d)
+	*d = rest
+	return e, ok
+}
+
+// readElement reads the element that in begins with and returns what follows.
+func readElement(in []byte) (e element, rest []byte, ok bool) {
 	header, length, ok := readHeader(in)
 	if !ok {
-		*d = nil
-		return element{}, false
+		return element{}, nil, false
 	}
-	e := element{tag: in[0]}
+	e.tag = in[0]
 	end := len(in)
 	switch {
 	case length < 0:
@@ -96,11 +102,10 @@ func (d *reader) next() (element, bool) {
 		end = header + length
 		e.content, e.full = in[header:end], in[:end]
 	}
-	*d = in[end:]
 	if e.cut && !e.constructed() && e.tag != tagOctetString && e.tag != tagBitString {
-		return element{}, false
+		return element{}, nil, false
 	}
-	return e, true
+	return e, in[end:], true
 }
 
 // readHeader reads an identifier and a length (X.690 §8.1.2, §8.1.3). The

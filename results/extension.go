@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"net/netip"
 	"strings"
+	"unicode/utf8"
 )
 
 // Limits on the lists of a certificate. A list that reaches one is named in
@@ -38,7 +39,23 @@ func (l *list) add(text []byte, limit int) {
 		return
 	}
 	l.bytes += len(text)
-	l.items = append(l.items, strings.ToValidUTF8(string(text), "\uFFFD"))
+	if l.items == nil {
+		l.items = make([]string, 0, 2) // what most lists that are not empty hold
+	}
+	if utf8.Valid(text) {
+		l.items = append(l.items, string(text))
+	} else {
+		l.items = append(l.items, strings.ToValidUTF8(string(text), "\uFFFD"))
+	}
+}
+
+// addString appends text of this package's own, unless the limit is reached.
+func (l *list) addString(text string, limit int) {
+	if len(l.items) >= limit {
+		l.cut = true
+		return
+	}
+	l.items = append(l.items, text)
 }
 
 // Content octets of the extensions that are read, each below id-ce (RFC 5280
@@ -162,7 +179,8 @@ func (w *walk) generalName(name element) {
 			ip, _ = netip.ParseAddr(string(name.content))
 		}
 		if ip.IsValid() {
-			w.ipAddresses.add(ip.AppendTo(nil), maxNames)
+			var scratch [64]byte
+			w.ipAddresses.add(ip.AppendTo(scratch[:0]), maxNames)
 		}
 	}
 }
@@ -206,7 +224,7 @@ func (w *walk) extKeyUsageOID(id element) {
 		return
 	}
 	if name, ok := extKeyUsageNames[string(id.content)]; ok {
-		w.extKeyUsage.add([]byte(name), maxEntries)
+		w.extKeyUsage.addString(name, maxEntries)
 		return
 	}
 	addOID(&w.extKeyUsage, id.content)
@@ -219,7 +237,7 @@ func addOID(l *list, content []byte) {
 		return
 	}
 	if s := dotted(content); s != "" {
-		l.add([]byte(s), maxEntries)
+		l.addString(s, maxEntries)
 	}
 }
 
@@ -238,7 +256,7 @@ var keyUsageNames = [...]string{"digitalSignature", "nonRepudiation", "keyEnciph
 
 // keyUsage names the bits that a BIT STRING's content octets set.
 func keyUsage(content []byte) []string {
-	var names []string
+	names := make([]string, 0, len(keyUsageNames))
 	for i, name := range keyUsageNames {
 		octet := 1 + i/8 // after the count of unused bits
 		if octet < len(content) && content[octet]&(0x80>>(i%8)) != 0 {

@@ -1,6 +1,8 @@
 package results
 
 import (
+	"crypto/ecdsa"
+	"crypto/rsa"
 	"crypto/x509"
 	"slices"
 	"strings"
@@ -132,8 +134,13 @@ func isWeakKey(algorithm string, bits int) bool {
 }
 
 func hasWeakKey(c *x509.Certificate) bool {
-	key := describeKey(c)
-	return isWeakKey(key.Algorithm, key.Bits)
+	switch key := c.PublicKey.(type) {
+	case *rsa.PublicKey:
+		return isWeakKey("RSA", key.N.BitLen())
+	case *ecdsa.PublicKey:
+		return isWeakKey("ECDSA", key.Curve.Params().BitSize)
+	}
+	return false
 }
 
 func isWeakSignature(algorithm string) bool {
@@ -176,7 +183,7 @@ var maxValidity = []struct {
 	{time.Date(2020, 9, 1, 0, 0, 0, 0, time.UTC), 398},
 	{time.Date(2018, 3, 1, 0, 0, 0, 0, time.UTC), 825},
 	{time.Date(2015, 4, 1, 0, 0, 0, 0, time.UTC), 1187}, // 39 months
-	{time.Time{}, 1827},                                 // 60 months
+	{time.Time{}, 1827}, // 60 months
 }
 
 func isLongValidity(notBefore, notAfter time.Time) bool {

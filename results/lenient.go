@@ -79,16 +79,17 @@ func (w *walk) tbsCertificate(d reader) {
 			w.spki = spki.full
 		}
 	}
-	for {
-		e, ok := d.next()
-		if !ok {
-			return
-		}
-		if e.tag == tagExplicit3 {
-			if extensions, ok := e.first(); ok {
-				w.extensions(extensions)
-			}
-		}
+	const issuerUniqueID, subjectUniqueID = 0x81, 0x82
+	e, ok = d.next()
+	if ok && e.tag == issuerUniqueID {
+		e, ok = d.next()
+	}
+	if ok && e.tag == subjectUniqueID {
+		e, ok = d.next()
+	}
+	if ok && e.tag == tagExplicit3 {
+		extensions, _ := e.first()
+		w.extensions(extensions)
 	}
 }
 
@@ -124,27 +125,24 @@ func (w *walk) finish() {
 	c.Subject.Organization = orEmpty(c.Subject.Organization)
 	c.Issuer.Organization = orEmpty(c.Issuer.Organization)
 	c.KeyUsage = orEmpty(c.KeyUsage)
-	for _, l := range []struct {
-		from  *list
-		to    *[]string
-		field string
-	}{
-		{&w.dnsNames, &c.DNSNames, "dns_names"},
-		{&w.ipAddresses, &c.IPAddresses, "ip_addresses"},
-		{&w.emailAddresses, &c.EmailAddresses, "email_addresses"},
-		{&w.uris, &c.URIs, "uris"},
-		{&w.extKeyUsage, &c.ExtKeyUsage, "ext_key_usage"},
-		{&w.ocspServers, &c.OCSPServers, "ocsp_servers"},
-		{&w.issuerURLs, &c.IssuerURLs, "issuer_urls"},
-		{&w.crlURLs, &c.CRLURLs, "crl_urls"},
-		{&w.policies, &c.Policies, "policies"},
-	} {
-		*l.to = orEmpty(l.from.items)
-		if l.from.cut {
-			w.cut(l.field)
-		}
-	}
+	c.DNSNames = w.strings(&w.dnsNames, "dns_names")
+	c.IPAddresses = w.strings(&w.ipAddresses, "ip_addresses")
+	c.EmailAddresses = w.strings(&w.emailAddresses, "email_addresses")
+	c.URIs = w.strings(&w.uris, "uris")
+	c.ExtKeyUsage = w.strings(&w.extKeyUsage, "ext_key_usage")
+	c.OCSPServers = w.strings(&w.ocspServers, "ocsp_servers")
+	c.IssuerURLs = w.strings(&w.issuerURLs, "issuer_urls")
+	c.CRLURLs = w.strings(&w.crlURLs, "crl_urls")
+	c.Policies = w.strings(&w.policies, "policies")
 	c.Truncated = orEmpty(c.Truncated)
+}
+
+// strings returns what a list holds, and notes where it was cut.
+func (w *walk) strings(l *list, field string) []string {
+	if l.cut {
+		w.cut(field)
+	}
+	return orEmpty(l.items)
 }
 
 func orEmpty(s []string) []string {
@@ -215,11 +213,11 @@ var (
 func parseTime(e element) time.Time {
 	const tagGeneralizedTime, longest = 0x18, 40
 	s := e.content
-	if t, ok := parseDERTime(s); ok {
-		return t
-	}
 	if len(s) > longest {
 		return time.Time{}
+	}
+	if t, ok := parseDERTime(s); ok {
+		return t
 	}
 	if e.tag == tagGeneralizedTime {
 		return parseGeneralizedTime(string(s))
@@ -249,24 +247,27 @@ func parseGeneralizedTime(s string) time.Time {
 // parseDERTime reads the two forms of RFC 5280 §4.1.2.5, YYMMDDHHMMSSZ and
 // YYYYMMDDHHMMSSZ, which nearly all certificates use, faster than [time.Parse].
 func parseDERTime(s []byte) (time.Time, bool) {
+	if len(s) < 13 || s[len(s)-1] != 'Z' {
+		return time.Time{}, false
+	}
+	for _, b := range s[:len(s)-1] {
+		if b < '0' || b > '9' {
+			return time.Time{}, false
+		}
+	}
 	var year int
-	switch {
-	case len(s) == 13 && s[12] == 'Z':
+	switch len(s) {
+	case 13:
 		year = twoDigits(s)
 		if year < 50 {
 			year += 100
 		}
 		year += 1900
-	case len(s) == 15 && s[14] == 'Z':
+	case 15:
 		year = twoDigits(s)*100 + twoDigits(s[2:])
 		s = s[2:]
 	default:
 		return time.Time{}, false
-	}
-	for _, b := range s[:12] {
-		if b < '0' || b > '9' {
-			return time.Time{}, false
-		}
 	}
 	month, day := twoDigits(s[2:]), twoDigits(s[4:])
 	hour, minute, second := twoDigits(s[6:]), twoDigits(s[8:]), twoDigits(s[10:])

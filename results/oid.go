@@ -1,6 +1,9 @@
 package results
 
-import "crypto/x509"
+import (
+	"crypto/x509"
+	"strconv"
+)
 
 // maxOIDOctets caps the encoded length of an object identifier that is written
 // out. Writing out a long arc takes time that grows with its square; the
@@ -10,8 +13,38 @@ const maxOIDOctets = 64
 // dotted returns the dotted form of an object identifier's content octets, and
 // "" where they are none.
 func dotted(content []byte) string {
+	if len(content) == 0 || len(content) > maxOIDOctets || content[len(content)-1]&0x80 != 0 {
+		return ""
+	}
+	var scratch [4 * maxOIDOctets]byte
+	s := scratch[:0]
+	arc, start := uint64(0), true
+	for _, b := range content {
+		switch {
+		case start && b == 0x80:
+			return "" // a needless octet, X.690 §8.19.2
+		case arc >= 1<<57:
+			return dottedLong(content)
+		}
+		arc = arc<<7 | uint64(b&0x7f)
+		if start = b&0x80 == 0; !start {
+			continue
+		}
+		if len(s) > 0 {
+			s = strconv.AppendUint(append(s, '.'), arc, 10)
+		} else {
+			root := min(arc/40, 2) // the first two arcs are sent as one
+			s = strconv.AppendUint(append(s, byte('0'+root), '.'), arc-40*root, 10)
+		}
+		arc = 0
+	}
+	return string(s)
+}
+
+// dottedLong is dotted for arcs beyond 64 bits.
+func dottedLong(content []byte) string {
 	var oid x509.OID
-	if len(content) > maxOIDOctets || oid.UnmarshalBinary(content) != nil {
+	if oid.UnmarshalBinary(content) != nil {
 		return ""
 	}
 	return oid.String()

@@ -95,9 +95,12 @@ func publicKey(spki element) PublicKey {
 		return PublicKey{}
 	}
 	params, _ := algorithm.next()
-	var key []byte
+	var key, point []byte
 	if bitString, ok := d.next(); ok && bitString.tag == tagBitString && len(bitString.content) > 0 {
 		key = bitString.content[1:] // after the count of unused bits
+		if !bitString.cut {
+			point = key
+		}
 	}
 
 	alg, ok := keyAlgorithms[string(oid.content)]
@@ -114,7 +117,7 @@ func publicKey(spki element) PublicKey {
 	case algorithmDSA, "DH":
 		pk.Bits = integerBits(params)
 	case algorithmECDSA, algorithmECDH:
-		pk.Curve, pk.Bits = ecParameters(params, key)
+		pk.Curve, pk.Bits = ecParameters(params, point)
 		if pk.Curve == algorithmSM2 {
 			pk.Algorithm = algorithmSM2
 		}

@@ -148,19 +148,17 @@ func recordTLS(h *dialer.Handshake) *results.TLS {
 
 // recordError describes a failure of a line, of a probe, or of our own.
 func recordError(err error) *results.Error {
-	e := &results.Error{Phase: string(dialer.PhaseLocal), Code: CodeInternal, Message: err.Error()}
-	var line *LineError
-	var failed *dialer.Error
-	switch {
-	case errors.As(err, &line):
-		e.Phase, e.Code = phaseInput, line.Code
-	case errors.As(err, &failed):
-		e.Phase, e.Code, e.Message = string(failed.Phase), string(failed.Code), failed.Err.Error()
+	e := &results.Error{Phase: string(dialer.PhaseLocal), Code: CodeInternal}
+	if failed, ok := errors.AsType[*dialer.Error](err); ok {
+		e.Phase, e.Code = string(failed.Phase), string(failed.Code)
 		if failed.Code == dialer.CodeAlert {
 			e.Alert = &results.Alert{Name: dialer.AlertName(failed.Alert), Number: int(failed.Alert)}
 		}
+		err = failed.Err
+	} else if line, ok := errors.AsType[*LineError](err); ok {
+		e.Phase, e.Code = phaseInput, line.Code
 	}
-	e.Message = cutText(e.Message)
+	e.Message = cutText(err.Error())
 	return e
 }
 

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"iter"
 	"net/netip"
+	"runtime"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -129,21 +130,9 @@ func feed(ctx context.Context, targets iter.Seq2[Target, error], work chan<- Tar
 // drain gives records to emit until there are no more.
 func (s *Scanner) drain(ctx context.Context, found <-chan *results.Record, emit func(*results.Record) error) error {
 	for {
-		var r *results.Record
-		var open bool
-		select {
-		case r, open = <-found:
-		default:
-			if s.Idle != nil {
-				if err := s.Idle(); err != nil {
-					return err
-				}
-			}
-			select {
-			case r, open = <-found:
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
+		r, open, err := s.next(ctx, found)
+		if err != nil {
+			return err
 		}
 		if !open {
 			return context.Cause(ctx)
@@ -151,6 +140,31 @@ func (s *Scanner) drain(ctx context.Context, found <-chan *results.Record, emit 
 		if err := emit(r); err != nil {
 			return err
 		}
+	}
+}
+
+// next returns the next record, and calls Idle before it waits for one.
+func (s *Scanner) next(ctx context.Context, found <-chan *results.Record) (r *results.Record, open bool, err error) {
+	for range 2 {
+		select {
+		case r, open = <-found:
+			return r, open, nil
+		default:
+			// Workers that are ready to run may have more in a moment. Without
+			// the second look, a busy scan would flush record by record.
+			runtime.Gosched()
+		}
+	}
+	if s.Idle != nil {
+		if err := s.Idle(); err != nil {
+			return nil, false, err
+		}
+	}
+	select {
+	case r, open = <-found:
+		return r, open, nil
+	case <-ctx.Done():
+		return nil, false, context.Cause(ctx)
 	}
 }
 
@@ -170,8 +184,7 @@ func (s *Scanner) shortageFree(ctx context.Context, try func(context.Context) er
 		limited, cancel := context.WithTimeout(ctx, s.timeout())
 		err := try(limited)
 		cancel()
-		var e *dialer.Error
-		if !errors.As(err, &e) || e.Code != dialer.CodeShortage {
+		if e, ok := errors.AsType[*dialer.Error](err); !ok || e.Code != dialer.CodeShortage {
 			return err
 		}
 		timer := time.NewTimer(wait)

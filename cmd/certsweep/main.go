@@ -1,13 +1,13 @@
-// Command certsweep scans lists of TLS endpoints and writes one JSON line for
-// each. See README.md, or run certsweep --help.
-package main
-
 // What crypto/tls and crypto/x509 refuse by default and a scanner must see:
 // SHA-1 in handshake signatures, RSA keys below 1024 bits, negative serials.
-//
+
 //go:debug tlssha1=1
 //go:debug rsa1024min=0
 //go:debug x509negativeserial=1
+
+// Command certsweep scans lists of TLS endpoints and writes one JSON line for
+// each. See README.md, or run certsweep --help.
+package main
 
 import (
 	"context"

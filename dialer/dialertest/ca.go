@@ -97,9 +97,8 @@ type Leaf struct {
 }
 
 // Issue returns a certificate signed by ca, with the chain a server has to
-// send (all but the root) and its private key. It may be used by servers and
-// clients. Leaf is nil in the result, and must be: the server would otherwise
-// keep a parsed certificate for each. Issue panics where l is impossible.
+// send (all but the root) and its private key. Servers and clients may use it. Issue
+// panics where l is impossible.
 func (ca *CA) Issue(l Leaf) tls.Certificate {
 	key := l.signer()
 	der := sign(l.template(), ca.cert, key.Public(), ca.key)

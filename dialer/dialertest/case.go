@@ -29,8 +29,7 @@ type Case struct {
 	serve func(*pki) func(net.Conn)
 }
 
-// Want is what must be in the record of a case. The strings are those of
-// design's record, which packages dialer and results define.
+// Want is what must be in the record of a case, in the record's own words.
 type Want struct {
 	Status string // "ok" or "error"
 	// Phase, Code and Alert say how the probe failed. Phase is empty where it

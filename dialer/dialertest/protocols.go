@@ -27,7 +27,7 @@ func protocolCases() []Case {
 	pq.CurvePreferences = []tls.CurveID{tls.X25519MLKEM768}
 	classic := only(tls.VersionTLS13)
 	classic.CurvePreferences = []tls.CurveID{tls.X25519}
-	h2 := &tls.Config{NextProtos: []string{"h2"}}
+	alpn := &tls.Config{NextProtos: []string{"acme-tls/1"}}
 	mutual12, mutual13 := only(tls.VersionTLS12), only(tls.VersionTLS13)
 	mutual12.ClientAuth, mutual13.ClientAuth = tls.RequireAnyClientCert, tls.RequireAnyClientCert
 	wantMutual12 := Want{Status: "ok", Certificate: true, ClientCertRequired: true}
@@ -52,8 +52,8 @@ func protocolCases() []Case {
 			ok("weak_cipher"), limited("weak-cipher-rc4.test", RSA2048, only(tls.VersionTLS12, tls.TLS_ECDHE_RSA_WITH_RC4_128_SHA))),
 		newCase("weak-cipher-rsa", "TLS 1.2 with RSA key exchange, without forward secrecy.",
 			ok("weak_cipher"), limited("weak-cipher-rsa.test", RSA2048, only(tls.VersionTLS12, tls.TLS_RSA_WITH_AES_128_GCM_SHA256))),
-		newCase("alpn-h2", "It speaks h2 and refuses who offers other protocols only.",
-			ok(), limited("alpn-h2.test", P256, h2)),
+		newCase("alpn", "It refuses who offers application protocols, but not acme-tls/1 (RFC 8737).",
+			ok(), limited("alpn.test", P256, alpn)),
 		newCase("client-cert-tls12", "TLS 1.2; it requires a client certificate.",
 			wantMutual12, limited("client-cert-tls12.test", P256, mutual12)),
 		newCase("client-cert-tls13", "TLS 1.3; it requires a client certificate, which shows only after the handshake.",

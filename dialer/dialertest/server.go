@@ -118,7 +118,7 @@ func (s *Server) accept() {
 	for {
 		c, err := s.listener.Accept()
 		if err != nil {
-			if !s.pause(err) {
+			if !retry(err, s.closing) {
 				return
 			}
 			continue
@@ -128,18 +128,18 @@ func (s *Server) accept() {
 	}
 }
 
-// pause reports whether accepting may go on after err. A process that is out
+// retry reports whether accepting may go on after err. A process that is out
 // of descriptors gets some back with time.
-func (s *Server) pause(err error) bool {
+func retry(err error, closing <-chan struct{}) bool {
 	if errors.Is(err, net.ErrClosed) {
 		return false
 	}
-	retry := time.NewTimer(5 * time.Millisecond)
-	defer retry.Stop()
+	again := time.NewTimer(5 * time.Millisecond)
+	defer again.Stop()
 	select {
-	case <-retry.C:
+	case <-again.C:
 		return true
-	case <-s.closing:
+	case <-closing:
 		return false
 	}
 }

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"certsweep/dialer/dialertest"
+	"certsweep/results"
+	"certsweep/scanner"
+)
+
+// demoTimeout is what the demo's silent servers are waited for.
+const demoTimeout = 2 * time.Second
+
+// demo scans a farm of loopback servers: the main job without any network.
+func (e *environment) demo(args []string) error {
+	o := options{}
+	fs, err := parseOptions("certsweep demo", args, &o)
+	if err != nil {
+		return err
+	}
+	if done, err := e.inform(&o); done {
+		return err
+	}
+	if err := o.validate(fs); err != nil {
+		return err
+	}
+	if len(o.files)+len(o.targets) > 0 {
+		return usageError("demo brings its own targets: to scan yours, leave out the word demo")
+	}
+	if !fs.Changed("timeout") {
+		o.timeout = durationValue(demoTimeout)
+	}
+	farm, err := dialertest.Start()
+	if err != nil {
+		return &exitError{exitIncomplete, fmt.Errorf("starting the demo's servers: %w", err)}
+	}
+	defer farm.Close()
+
+	var list strings.Builder
+	for _, endpoint := range farm.Endpoints {
+		fmt.Fprintf(&list, "%s tag=%s\n", endpoint.Target(), endpoint.Name)
+		if !o.quiet {
+			fmt.Fprintf(e.stderr, "%-21s %-28s %s\n", endpoint.Addr, endpoint.Name, endpoint.About)
+		}
+	}
+	s, err := o.scanner()
+	if err != nil {
+		return err
+	}
+	if o.caFile == "" && !o.trustSet {
+		s.Verifier = &results.Verifier{Roots: farm.CA().Pool()}
+	}
+	return e.sweep(&o, s, o.complete()(scanner.ReadTargets(strings.NewReader(list.String()))), nil)
+}

@@ -1,0 +1,26 @@
+package main
+
+import (
+	"os"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain lets the test binary be what a test needs a process of: certsweep
+// itself for the scripts, and the parts of a benchmark.
+func TestMain(m *testing.M) {
+	if role, ok := roles[os.Getenv(roleVariable)]; ok {
+		os.Exit(role())
+	}
+	testscript.Main(m, map[string]func(){"certsweep": main})
+}
+
+// roleVariable names the role that a process of this binary plays.
+const roleVariable = "CERTSWEEP_TEST_ROLE"
+
+var roles = map[string]func() int{
+	"certsweep": run,
+	"farm":      farmRole,
+	"bare":      bareRole,
+}

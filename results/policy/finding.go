@@ -1,0 +1,148 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"certsweep/results"
+)
+
+// findings reports what the record found, but for what [judgement.validity]
+// works out itself.
+func (j *judgement) findings() {
+	for _, finding := range j.record.Findings {
+		switch finding {
+		case results.Expired, results.NotYetValid, results.ExpiresSoon:
+			// By the scan's clock; where the certificate has no dates to judge
+			// anew, validity has said so.
+			continue
+		case results.Untrusted:
+			if j.hasReason() {
+				continue
+			}
+		}
+		j.report(Code(finding), func() string { return describe(finding, j.record) })
+	}
+}
+
+// hasReason reports whether the record says why the chain is not trusted, and
+// that is judged instead: the advice for the reason is the better one. A reason
+// stands in for untrusted where it is no less bad. A self-signed certificate
+// cannot but be untrusted, so whoever lets the one pass means the other too.
+func (j *judgement) hasReason() bool {
+	untrusted := j.level(Code(results.Untrusted))
+	return slices.ContainsFunc(j.record.Findings, func(f results.Finding) bool {
+		_, given := j.policy.Levels[Code(f)]
+		return f == results.SelfSigned && given || isReason(f) && j.level(Code(f)) >= untrusted
+	})
+}
+
+// isReason: a certificate with one of these findings is not trusted for it.
+func isReason(f results.Finding) bool {
+	return f == results.SelfSigned || f == results.IncompleteChain
+}
+
+// describe says what a finding means for the record at hand and what to do
+// about it.
+func describe(f results.Finding, r *results.Record) string {
+	c, t, v := r.Certificate, r.TLS, r.Verification
+	if c == nil {
+		c = &results.Certificate{}
+	}
+	if t == nil {
+		t = &results.TLS{}
+	}
+	switch f {
+	case results.Untrusted:
+		why := "no chain to a trusted root"
+		if v != nil && v.Error != "" {
+			why = v.Error
+		}
+		return fmt.Sprintf("not trusted (%s), issued by %s: use a certificate of a trusted CA, or give its root with --ca-file", why, name(c.Issuer))
+	case results.SelfSigned:
+		return "self-signed: use a certificate of a CA, or give this one with --ca-file"
+	case results.IncompleteChain:
+		return fmt.Sprintf("chain is missing its intermediate: serve it too (issuer %s)", name(c.Issuer))
+	case results.NameMismatch:
+		return fmt.Sprintf("certificate is not for %s but for %s: add the name, or serve the right certificate", askedFor(r), names(c))
+	case results.NoNames:
+		return "certificate has no subject alternative name: clients ignore the common name, issue it anew with one"
+	case results.WeakKey:
+		// The finding is about the chain as well, which the record may lack.
+		return fmt.Sprintf("weak key in the chain (the leaf's is %s): issue anew with ECDSA P-256 or RSA 2048", key(c.PublicKey))
+	case results.WeakSignature:
+		return fmt.Sprintf("weak signature in the chain (the leaf's is %s): issue anew with SHA-256", c.SignatureAlgorithm)
+	case results.OldProtocol:
+		return fmt.Sprintf("old protocol (%s): enable TLS 1.2 and 1.3", protocol(t.Version))
+	case results.WeakCipher:
+		return fmt.Sprintf("weak cipher (%s): enable the ECDHE suites with AES-GCM or ChaCha20", t.Cipher)
+	case results.NotPostQuantum:
+		group := t.KeyExchange
+		if group == "" {
+			group = "unknown"
+		}
+		return fmt.Sprintf("key exchange is not post-quantum (%s): enable X25519MLKEM768 and TLS 1.3", group)
+	case results.LongValidity:
+		return fmt.Sprintf("valid for %s in all, which clients refuse of public CAs: issue anew for less", span(c.NotAfter.Sub(c.NotBefore)))
+	case results.Malformed:
+		if c.ParseError == "" {
+			return "malformed certificate in the chain above the leaf: serve another chain"
+		}
+		return fmt.Sprintf("malformed certificate (%s): issue it anew", c.ParseError)
+	}
+	return strings.ReplaceAll(string(f), "_", " ")
+}
+
+// protocol says a record's version as people do: "1.2" is TLS's.
+func protocol(version string) string {
+	if _, ok := versions[version]; ok {
+		return "TLS " + version
+	}
+	return version
+}
+
+// askedFor is the name the certificate was checked against.
+func askedFor(r *results.Record) string {
+	if r.SNI != "" {
+		return r.SNI
+	}
+	return r.Host
+}
+
+func name(n results.Name) string {
+	switch {
+	case n.DN != "":
+		return n.DN
+	case n.CommonName != "":
+		return "CN=" + n.CommonName
+	}
+	return "nobody that it names"
+}
+
+// names lists the first few of a certificate's names.
+func names(c *results.Certificate) string {
+	const shown = 3
+	all := len(c.DNSNames) + len(c.IPAddresses)
+	if all == 0 {
+		return "no name at all"
+	}
+	// Of thousands of names only the first are copied.
+	first := append([]string(nil), c.DNSNames[:min(shown, len(c.DNSNames))]...)
+	first = append(first, c.IPAddresses[:min(shown-len(first), len(c.IPAddresses))]...)
+	list := strings.Join(first, ", ")
+	if all > shown {
+		return fmt.Sprintf("%s and %d more", list, all-shown)
+	}
+	return list
+}
+
+func key(k results.PublicKey) string {
+	switch {
+	case k.Curve != "":
+		return k.Algorithm + " " + k.Curve
+	case k.Bits != 0:
+		return fmt.Sprintf("%s %d bits", k.Algorithm, k.Bits)
+	}
+	return k.Algorithm
+}

@@ -1,0 +1,202 @@
+// Package policy decides which records pass: records in, verdicts out. It dials
+// nothing, prints nothing and reads no clock; the time of the judgement is an
+// argument, so that records saved long ago are judged as of today.
+//
+// Most callers want [Default] and [Policy.Judge], a [Summary] to add the
+// verdicts up, and its exit status.
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"certsweep/results"
+)
+
+// Policy says what is asked of every endpoint. The zero value fails nothing,
+// but for endpoints that cannot be checked: start with [Default]. A Policy
+// without a Baseline may be used by several goroutines while nobody changes it.
+type Policy struct {
+	// Levels says how bad each code is. A code that it lacks, or has as OK, is
+	// not reported; CodeUnchecked alone is always known, Unchecked where this
+	// map does not say otherwise.
+	Levels map[Code]Level
+
+	// MinDays and MinLifetimeLeft say how much of a certificate's life has to
+	// be left: days, and a part of its whole lifetime from 0 to 1. Each that is
+	// set must hold. With neither, DefaultMinDays must be left, but never more
+	// than DefaultMinLifetimeLeft, so that certificates of 47 or 6 days pass.
+	MinDays         *float64
+	MinLifetimeLeft *float64
+	// WarnDays is how many days before its end a certificate expires soon. Nil
+	// is as a scan has it: 30 days, or a third of a lifetime shorter than 90.
+	WarnDays *float64
+
+	// RequirePQ makes a key exchange that is not post-quantum a failure.
+	RequirePQ bool
+	// MinTLS is the least TLS version allowed, as [ParseTLSVersion] returns it;
+	// empty asks for none.
+	MinTLS string
+	// AllowUnreachable lets endpoints pass that no connection could be made to,
+	// or that broke it off. What answered with something else than TLS, or
+	// refused the handshake, stays unchecked.
+	AllowUnreachable bool
+
+	// Expectations has what is asked of single targets. Nil is none.
+	Expectations *Expectations
+	// Baseline is what the records are compared with. Nil is nothing.
+	Baseline *Baseline
+}
+
+const (
+	// DefaultMinDays is two weeks: ACME clients renew a 90-day certificate 30
+	// days before its end, so one with less has failed to for two weeks.
+	DefaultMinDays = 14
+	// DefaultMinLifetimeLeft bounds DefaultMinDays for lifetimes under 70 days.
+	DefaultMinLifetimeLeft = 0.20
+)
+
+// Default returns the policy that is right where nobody asked for another.
+func Default() *Policy {
+	p := &Policy{Levels: map[Code]Level{CodeUnchecked: Unchecked, CodeChanged: Warn}}
+	for _, finding := range []results.Finding{
+		results.Expired, results.NotYetValid, results.Untrusted, results.SelfSigned,
+		results.IncompleteChain, results.NameMismatch, results.Malformed,
+	} {
+		p.Levels[Code(finding)] = Fail
+	}
+	for _, finding := range []results.Finding{
+		results.WeakKey, results.WeakSignature, results.OldProtocol, results.WeakCipher,
+		results.ExpiresSoon, results.LongValidity,
+	} {
+		p.Levels[Code(finding)] = Warn
+	}
+	for _, code := range []Code{CodeMinDays, CodeMinTLS, CodeIssuer, CodeName, CodePin, CodeExpect} {
+		p.Levels[code] = Fail
+	}
+	return p
+}
+
+// SetLevel gives every code of a list like "weak_key,changed" a level: Fail for
+// --fail-on, Warn for --warn-on, OK for --ignore.
+func (p *Policy) SetLevel(level Level, list string) error {
+	parsed, err := ParseCodes(list)
+	if err != nil {
+		return err
+	}
+	if p.Levels == nil {
+		p.Levels = make(map[Code]Level)
+	}
+	for _, code := range parsed {
+		p.Levels[code] = level
+	}
+	return nil
+}
+
+// Judge says what is wrong with a record at the given time, which for a live
+// scan is the present. It keeps the record and does not change it. Whether the
+// certificate has expired, is not yet valid or expires soon is worked out anew
+// from its dates; all other findings are the record's.
+func (p *Policy) Judge(r *results.Record, now time.Time) Verdict {
+	v := Verdict{Record: r, Checked: r.Status == results.StatusOK && r.Certificate != nil}
+	j := judgement{policy: p, record: r, now: now, verdict: &v}
+	if p.Expectations != nil {
+		j.expectation = p.Expectations.For(r)
+	}
+	if j.expectation == nil {
+		j.expectation = &none
+	}
+
+	if !v.Checked {
+		j.unchecked()
+	}
+	if r.Certificate != nil {
+		j.validity(r.Certificate)
+		j.identity(r.Certificate)
+	}
+	j.findings()
+	if r.TLS != nil {
+		j.handshake(r.TLS)
+	}
+	j.expected()
+	if p.Baseline != nil {
+		j.changes(p.Baseline)
+	}
+	v.sort()
+	return v
+}
+
+// none is the expectation of targets that have none.
+var none Expectation
+
+// judgement is one record on its way to a verdict.
+type judgement struct {
+	policy      *Policy
+	expectation *Expectation
+	record      *results.Record
+	now         time.Time
+	verdict     *Verdict
+}
+
+// level returns how bad a code is for this record. Codes that the target
+// ignores or expects are OK; who expects untrusted expects its reasons too.
+func (j *judgement) level(code Code) Level {
+	e := j.expectation
+	if slices.Contains(e.Ignore, code) || slices.Contains(e.Expect, code) ||
+		isReason(results.Finding(code)) && slices.Contains(e.Expect, Code(results.Untrusted)) {
+		return OK
+	}
+	if code == Code(results.NotPostQuantum) && j.policy.RequirePQ {
+		return Fail
+	}
+	return j.policy.Levels[code]
+}
+
+// report adds a problem if its code has a level here, and says whether it did.
+// The message is only made when it is needed.
+func (j *judgement) report(code Code, message func() string) bool {
+	level := j.level(code)
+	if level == OK || j.verdict.has(code) {
+		return false
+	}
+	j.verdict.add(code, level, message())
+	return true
+}
+
+// handshake checks what was negotiated against what the policy asks for.
+func (j *judgement) handshake(t *results.TLS) {
+	least := j.policy.MinTLS
+	if j.expectation.MinTLS != "" {
+		least = j.expectation.MinTLS
+	}
+	if least != "" && t.Version != "" && versionLess(t.Version, least) {
+		j.report(CodeMinTLS, func() string {
+			return fmt.Sprintf("%s was negotiated, %s is the least allowed: enable TLS %s or later", protocol(t.Version), least, least)
+		})
+	}
+	// The finding is left out where none was offered; whoever requires one asks
+	// for what was agreed on. A hand-made hello says nothing of the group that a
+	// client would get unless the server went so far as to name one.
+	if j.policy.RequirePQ && !t.PostQuantum && (t.Method == "handshake" || t.KeyExchange != "") {
+		j.report(Code(results.NotPostQuantum), func() string { return describe(results.NotPostQuantum, j.record) })
+	}
+}
+
+// versions has the names of [results.TLS] in their order. Whatever else a record
+// names is older: SSL.
+var versions = map[string]int{"1.0": 1, "1.1": 2, "1.2": 3, "1.3": 4}
+
+// ParseTLSVersion returns the version in a record's spelling: 1.0, 1.1, 1.2 or
+// 1.3, which may also be written TLS1.2 or TLSv1.2.
+func ParseTLSVersion(s string) (string, error) {
+	v := strings.ToLower(s)
+	v = strings.TrimPrefix(strings.TrimPrefix(v, "tls"), "v")
+	if versions[v] == 0 {
+		return "", fmt.Errorf("%s is not a TLS version: give 1.0, 1.1, 1.2 or 1.3", quote(s))
+	}
+	return v, nil
+}
+
+func versionLess(a, b string) bool { return versions[a] < versions[b] }

@@ -1,0 +1,95 @@
+package policy
+
+import (
+	"fmt"
+
+	"certsweep/results"
+)
+
+// unchecked reports that the record shows no completed handshake. A
+// certificate that was seen all the same is judged too: what is wrong with it
+// is wrong, but nothing says that it is all.
+func (j *judgement) unchecked() {
+	level := j.level(CodeUnchecked)
+	if _, known := j.policy.Levels[CodeUnchecked]; !known {
+		level = Unchecked
+	}
+	optional := j.policy.AllowUnreachable
+	if o := j.expectation.Optional; o != nil {
+		optional = *o
+	}
+	if optional && unreachable(j.record.Error) {
+		level = OK
+	}
+	// Kept at level OK too: a report can then say what it let pass.
+	j.verdict.add(CodeUnchecked, level, describeError(j.record))
+}
+
+// unreachable reports whether an error is of the kind that a host or service
+// gives that is down: it has no address, no connection could be made, or the
+// connection broke off or fell silent. A bad line, a lack of this machine's
+// own, or an answer that is not TLS are of another kind.
+func unreachable(e *results.Error) bool {
+	if e == nil {
+		return false
+	}
+	switch e.Phase {
+	case "resolve", "connect":
+		return e.Code != "canceled"
+	case "input", "local":
+		return false
+	}
+	switch e.Code {
+	case "timeout", "refused", "reset", "unreachable", "eof":
+		return true
+	}
+	return false
+}
+
+// describeError says why an endpoint could not be checked.
+func describeError(r *results.Record) string {
+	if r.Error == nil {
+		return "could not be checked: the record has no certificate and no error: scan it again"
+	}
+	what, ok := errorTexts[r.Error.Code]
+	if !ok {
+		what = r.Error.Code
+	}
+	text := fmt.Sprintf("could not be checked: %s", what)
+	switch {
+	case r.Error.Alert != nil:
+		text += fmt.Sprintf(" (%s: alert %d, %s)", r.Error.Phase, r.Error.Alert.Number, r.Error.Alert.Name)
+	case r.Error.Message != "":
+		text += fmt.Sprintf(" (%s: %s)", r.Error.Phase, r.Error.Message)
+	default:
+		text += fmt.Sprintf(" (%s)", r.Error.Phase)
+	}
+	return text
+}
+
+// errorTexts says for each error code what happened and what to look at.
+var errorTexts = map[string]string{
+	"bad_target":         "the line is no target: mend it",
+	"line_too_long":      "the line is too long: mend it",
+	"dns_not_found":      "the name does not exist: mend the name or its DNS",
+	"dns_timeout":        "the name servers do not answer: scan again, or look at the DNS",
+	"dns_failure":        "the name servers fail: look at the DNS",
+	"canceled":           "the scan was stopped first: scan again",
+	"timeout":            "no answer in time: see whether the host is up and no firewall drops the connection",
+	"refused":            "connection refused: see whether the service runs on this port",
+	"reset":              "the peer broke the connection off: see its log",
+	"unreachable":        "no route to the host: look at the network",
+	"denied":             "this machine may not connect there: look at its firewall",
+	"shortage":           "this machine ran out of descriptors, ports or memory: scan again with less at a time",
+	"not_tls":            "what answered is not TLS: see whether the port is right, or give starttls=",
+	"bad_record":         "what answered is not TLS as it should be: see the service's log",
+	"alert":              "the peer refused the handshake: see its log",
+	"protocol":           "the peer broke the protocol: see its log",
+	"eof":                "the peer closed the connection in the handshake: see its log",
+	"no_certificate":     "the peer showed no certificate: enable a cipher suite with one",
+	"too_large":          "the peer sent more than a handshake may have",
+	"memory_cap":         "given up for --max-memory: raise it, or scan less at a time",
+	"internal":           "certsweep failed on it, which is a bug: please report it",
+	"starttls_refused":   "the peer offers no STARTTLS: enable it, or mend the target's scheme",
+	"starttls_injection": "the peer sent data behind its STARTTLS answer, which may be an attack: look at the path to it",
+}

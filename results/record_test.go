@@ -1,0 +1,130 @@
+package results_test
+
+import (
+	"encoding/json"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"certsweep/results"
+)
+
+// schemaKeys returns the properties that the schema gives an object, by the
+// path of definitions to it.
+func schemaKeys(t *testing.T, path ...string) []string {
+	t.Helper()
+	var node any
+	if err := json.Unmarshal([]byte(results.Schema), &node); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range append(path, "properties") {
+		node = node.(map[string]any)[key]
+	}
+	var keys []string
+	for key := range node.(map[string]any) {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// TestSchemaHasEveryField compares the schema with the Go types, both ways.
+func TestSchemaHasEveryField(t *testing.T) {
+	for _, test := range []struct {
+		value any
+		path  []string
+	}{
+		{results.Record{}, nil},
+		{results.Error{}, []string{"properties", "error"}},
+		{results.Alert{}, []string{"properties", "error", "properties", "alert"}},
+		{results.TLS{}, []string{"properties", "tls"}},
+		{results.Certificate{}, []string{"$defs", "certificate"}},
+		{results.Name{}, []string{"$defs", "name"}},
+		{results.PublicKey{}, []string{"$defs", "certificate", "properties", "public_key"}},
+		{results.Verification{}, []string{"properties", "verification"}},
+		{results.Drain{}, []string{"properties", "drain"}},
+		{results.Timing{}, []string{"properties", "timing"}},
+	} {
+		var fields []string
+		typ := reflect.TypeOf(test.value)
+		for i := range typ.NumField() {
+			key, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+			fields = append(fields, key)
+		}
+		slices.Sort(fields)
+		if keys := schemaKeys(t, test.path...); !slices.Equal(keys, fields) {
+			t.Errorf("%v: schema has %v, type has %v", typ, keys, fields)
+		}
+	}
+}
+
+func TestSchemaHasEveryFinding(t *testing.T) {
+	var schema struct {
+		Properties struct {
+			Findings struct {
+				Items struct{ Enum []results.Finding }
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(results.Schema), &schema); err != nil {
+		t.Fatal(err)
+	}
+	if got := schema.Properties.Findings.Items.Enum; !slices.Equal(got, results.Findings()) {
+		t.Errorf("schema has %v, package has %v", got, results.Findings())
+	}
+}
+
+// TestSchemaRefuses shows that the schema tells good records from bad ones.
+func TestSchemaRefuses(t *testing.T) {
+	schema := compileSchema(t)
+	const good = `{"schema":1,"line":1,"input":"x","host":"","port":0,"time":"2026-11-21T19:00:00.123Z","status":"error",
+		"error":{"phase":"input","code":"bad_target","message":"m"},"findings":[],
+		"timing":{"resolve_ms":0,"connect_ms":0,"handshake_ms":0,"drain_ms":0,"total_ms":0}}`
+	if err := validate(t, schema, good); err != nil {
+		t.Fatalf("a good record is refused: %v", err)
+	}
+	for name, change := range map[string][2]string{
+		"line 0":          {`"line":1`, `"line":0`},
+		"unknown code":    {`bad_target`, `no_such_code`},
+		"unknown field":   {`"line":1`, `"line":1,"extra":1`},
+		"ok with error":   {`"status":"error"`, `"status":"ok"`},
+		"alert, no alert": {`bad_target`, `alert`},
+		"null findings":   {`"findings":[]`, `"findings":null`},
+		"local time":      {`00.123Z`, `00.123+01:00`},
+		"text as number":  {`"port":0`, `"port":"0"`},
+	} {
+		bad := strings.Replace(good, change[0], change[1], 1)
+		if validate(t, schema, bad) == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+func compileSchema(t testing.TB) *jsonschema.Schema {
+	t.Helper()
+	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(results.Schema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource("schema.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := c.Compile("schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema
+}
+
+func validate(t testing.TB, schema *jsonschema.Schema, record string) error {
+	t.Helper()
+	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(record))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema.Validate(doc)
+}

@@ -1,0 +1,258 @@
+package report_test
+
+import (
+	"encoding/xml"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"certsweep/results/report"
+)
+
+// This file has the parsers of those who read the reports, by their own rules.
+
+type junitSuites struct {
+	XMLName xml.Name `xml:"testsuites"`
+	Suites  []struct {
+		Tests    int `xml:"tests,attr"`
+		Failures int `xml:"failures,attr"`
+		Errors   int `xml:"errors,attr"`
+		Skipped  int `xml:"skipped,attr"`
+		Cases    []struct {
+			Class    string     `xml:"classname,attr"`
+			Name     string     `xml:"name,attr"`
+			Failure  []struct{} `xml:"failure"`
+			Error    []struct{} `xml:"error"`
+			Skipped  []struct{} `xml:"skipped"`
+			Children []struct {
+				XMLName xml.Name
+			} `xml:",any"`
+		} `xml:"testcase"`
+		Children []struct {
+			XMLName xml.Name
+		} `xml:",any"`
+	} `xml:"testsuite"`
+}
+
+func acceptJUnit(t testing.TB, out string) {
+	t.Helper()
+	var root junitSuites
+	decoder := xml.NewDecoder(strings.NewReader(out))
+	decoder.Strict = true
+	if err := decoder.Decode(&root); err != nil {
+		t.Fatalf("%v in %s", err, out)
+	}
+	if len(root.Suites) == 0 {
+		t.Error("no suite")
+	}
+	for i, s := range root.Suites {
+		var failures, errors, skipped int
+		for _, c := range s.Cases {
+			failures, errors, skipped = failures+len(c.Failure), errors+len(c.Error), skipped+len(c.Skipped)
+			if c.Name == "" || c.Class == "" {
+				t.Errorf("suite %d: a case without a name", i)
+			}
+			for _, child := range c.Children {
+				if child.XMLName.Local != "system-out" {
+					t.Errorf("suite %d: element %s in a case", i, child.XMLName.Local)
+				}
+			}
+		}
+		if len(s.Children) > 0 {
+			t.Errorf("suite %d: element %s", i, s.Children[0].XMLName.Local)
+		}
+		if s.Tests != len(s.Cases) || s.Failures != failures || s.Errors != errors || s.Skipped != skipped || s.Tests == 0 {
+			t.Errorf("suite %d counts %d %d %d %d, and has %d %d %d %d", i, s.Tests, s.Failures, s.Errors, s.Skipped, len(s.Cases), failures, errors, skipped)
+		}
+	}
+}
+
+func TestJUnitAgainstSchema(t *testing.T) {
+	xmllint, err := exec.LookPath("xmllint")
+	if err != nil {
+		t.Skip("xmllint is not installed (Debian: libxml2-utils)")
+	}
+	for run, names := range runs {
+		file := filepath.Join(t.TempDir(), run+".xml")
+		if err := os.WriteFile(file, []byte(render(t, report.JUnit, recorded(t, names...))), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := exec.Command(xmllint, "--nonet", "--noout", "--schema", filepath.Join("testdata", "junit.xsd"), file).CombinedOutput(); err != nil {
+			t.Errorf("%s: %v: %s", run, err, out)
+		}
+	}
+	// The schema must be able to refuse.
+	bad := filepath.Join(t.TempDir(), "bad.xml")
+	if err := os.WriteFile(bad, []byte(`<testsuites><testsuite name="x" tests="1" failures="0" errors="0"><testcase name="y"/></testsuite></testsuites>`), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if exec.Command(xmllint, "--nonet", "--noout", "--schema", filepath.Join("testdata", "junit.xsd"), bad).Run() == nil {
+		t.Error("the schema accepts a case without a class")
+	}
+}
+
+// gitHubCommand is how the runner takes a line apart (ActionCommand.TryParseV2):
+// properties end at the first "::", and are split at commas.
+var gitHubCommand = regexp.MustCompile(`^::(error|warning|notice) (title=[^,:]+)(,file=[^,:]+,line=[0-9]+)?::(.*)$`)
+
+// gitHubEscape is a per cent sign as the runner unescapes it.
+var gitHubEscape = regexp.MustCompile(`%(25|0D|0A|3A|2C)`)
+
+func acceptGitHub(t testing.TB, out string) {
+	t.Helper()
+	lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
+	for i, line := range lines {
+		m := gitHubCommand.FindStringSubmatch(line)
+		if m == nil {
+			t.Fatalf("line %d is no command: %q", i+1, line)
+		}
+		if strings.Contains(gitHubEscape.ReplaceAllString(line, ""), "%") {
+			t.Errorf("line %d has a bare %%: %q", i+1, line)
+		}
+		if (m[1] == "notice") != (i == len(lines)-1) {
+			t.Errorf("line %d of %d is a %s", i+1, len(lines), m[1])
+		}
+	}
+}
+
+var (
+	metricName = regexp.MustCompile(`^[a-zA-Z_:][a-zA-Z0-9_:]*`)
+	labelPair  = regexp.MustCompile(`^([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\[\\"n])*)"`)
+	comment    = regexp.MustCompile(`^# (HELP|TYPE) ([a-zA-Z_:][a-zA-Z0-9_:]*) (.+)$`)
+)
+
+// acceptPrometheus reads the text exposition format 0.0.4, and holds it to what
+// the textfile collector asks besides: no timestamps, no series twice, every
+// metric with HELP and TYPE and all its samples together.
+func acceptPrometheus(t testing.TB, out string) {
+	t.Helper()
+	var family string
+	var help, typed bool
+	seen, series := make(map[string]bool), make(map[string]bool)
+	for line := range strings.SplitSeq(strings.TrimSuffix(out, "\n"), "\n") {
+		if m := comment.FindStringSubmatch(line); m != nil {
+			if m[1] == "HELP" {
+				if seen[m[2]] {
+					t.Fatalf("metric %s comes twice", m[2])
+				}
+				family, help, typed = m[2], true, false
+				seen[family] = true
+				continue
+			}
+			if m[2] != family || !help || typed || m[3] != "gauge" {
+				t.Fatalf("TYPE is out of place: %q", line)
+			}
+			typed = true
+			continue
+		}
+		name := metricName.FindString(line)
+		if name == "" || name != family || !typed {
+			t.Fatalf("a sample of %q within %s: %q", name, family, line)
+		}
+		rest := line[len(name):]
+		labels := ""
+		if strings.HasPrefix(rest, "{") {
+			labels, rest = acceptLabels(t, rest[1:])
+		}
+		value, ok := strings.CutPrefix(rest, " ")
+		if _, err := strconv.ParseFloat(value, 64); !ok || err != nil {
+			t.Fatalf("value %q in %q", rest, line)
+		}
+		if series[name+labels] {
+			t.Fatalf("series twice: %q", line)
+		}
+		series[name+labels] = true
+	}
+}
+
+// acceptLabels reads labels up to the brace and returns them sorted, and what
+// is behind it.
+func acceptLabels(t testing.TB, s string) (labels, rest string) {
+	t.Helper()
+	var pairs, names []string
+	for !strings.HasPrefix(s, "}") {
+		m := labelPair.FindStringSubmatch(s)
+		if m == nil {
+			t.Fatalf("no label: %q", s)
+		}
+		if slices.Contains(names, m[1]) {
+			t.Fatalf("label %s comes twice", m[1])
+		}
+		names, pairs = append(names, m[1]), append(pairs, m[0])
+		s = strings.TrimPrefix(s[len(m[0]):], ",")
+	}
+	slices.Sort(pairs)
+	return "{" + strings.Join(pairs, ",") + "}", s[1:]
+}
+
+func TestPrometheusWithPromtool(t *testing.T) {
+	promtool, err := exec.LookPath("promtool")
+	if err != nil {
+		t.Skip("promtool is not installed (Debian: prometheus)")
+	}
+	for run, names := range runs {
+		command := exec.Command(promtool, "check", "metrics")
+		command.Stdin = strings.NewReader(render(t, report.Prometheus, recorded(t, names...)))
+		out, err := command.CombinedOutput()
+		// Status 3 is about style: ssl_exporter's names have no unit.
+		if exit, ok := err.(*exec.ExitError); err != nil && !(ok && exit.ExitCode() == 3) {
+			t.Errorf("%s: %v: %s", run, err, out)
+		}
+	}
+}
+
+// perfdata is one value of Monitoring Plugins' guidelines.
+var perfdata = regexp.MustCompile(`^'[^'=]+'=-?[0-9.]+(;[0-9.:@~]*){0,4}$`)
+
+func acceptNagios(t testing.TB, out string) {
+	t.Helper()
+	first, rest, _ := strings.Cut(out, "\n")
+	status, data, ok := strings.Cut(first, " | ")
+	if !ok || strings.Contains(data, "|") || strings.Contains(rest, "|") {
+		t.Fatalf("performance data is not behind the one bar: %q", out)
+	}
+	if !regexp.MustCompile(`^CERTSWEEP (OK|WARNING|CRITICAL|UNKNOWN) - `).MatchString(status) {
+		t.Errorf("status line %q", status)
+	}
+	for value := range strings.FieldsSeq(data) {
+		if !perfdata.MatchString(value) {
+			t.Errorf("performance data %q", value)
+		}
+	}
+	if len(out) > 8<<10 {
+		t.Errorf("%d bytes are more than Nagios reads", len(out))
+	}
+}
+
+// reference is all that a cell may hold of characters that can be markup.
+var reference = regexp.MustCompile(`&#[0-9]+;`)
+
+func acceptMarkdown(t testing.TB, out string) {
+	t.Helper()
+	lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
+	if !strings.HasPrefix(lines[0], "### certsweep: ") {
+		t.Errorf("begins with %q", lines[0])
+	}
+	rows := 0
+	for i, line := range lines {
+		if !strings.HasPrefix(line, "| ") || i < 4 {
+			if i > 4 && line != "" && !strings.HasPrefix(line, "… and ") {
+				t.Errorf("line %d is no row: %q", i+1, line)
+			}
+			continue
+		}
+		rows++
+		if strings.Count(line, "|") != 4 {
+			t.Errorf("row %q has %d bars", line, strings.Count(line, "|"))
+		}
+		cells := reference.ReplaceAllString(line, "?")
+		if strings.ContainsAny(cells, "&<>\"`*_[]\\~#!@${}^") || strings.Contains(cells, "://") || strings.Contains(strings.ToLower(cells), "www.") {
+			t.Errorf("markup in row %q", line)
+		}
+	}
+}

@@ -1,0 +1,82 @@
+package report
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// File is a file that appears under its name whole or not at all, as readers
+// that look at any time need it: node_exporter reads what it finds. It is an
+// [io.Writer]; end it with Commit or Abort. It is not safe for use by several
+// goroutines.
+type File struct {
+	file   *os.File
+	target string // where Commit renames it to; "" for what is no regular file
+}
+
+// Write writes to the file that is not there yet.
+func (f *File) Write(p []byte) (int, error) { return f.file.Write(p) }
+
+// CreateFile begins a file with a temporary one in the same directory, whose
+// name begins with a dot and ends in .tmp, so that no pattern like *.prom
+// matches it. Where the name is a symbolic link, the file that it leads to is
+// replaced. A name that exists and is no regular file, such as /dev/stdout or a
+// pipe, is written to directly.
+func CreateFile(name string) (*File, error) {
+	if resolved, err := filepath.EvalSymlinks(name); err == nil {
+		name = resolved
+	}
+	mode := fs.FileMode(0o644) // node_exporter runs as another user
+	switch info, err := os.Stat(name); {
+	case err == nil && !info.Mode().IsRegular():
+		file, err := os.OpenFile(name, os.O_WRONLY, 0)
+		if err != nil {
+			return nil, err
+		}
+		return &File{file: file}, nil
+	case err == nil:
+		mode = info.Mode().Perm()
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	}
+	file, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*.tmp")
+	if err != nil {
+		return nil, err
+	}
+	if err := file.Chmod(mode); err != nil {
+		file.Close()
+		os.Remove(file.Name())
+		return nil, err
+	}
+	return &File{file: file, target: name}, nil
+}
+
+// Commit makes the file appear under its name, on the disk before it does so. On
+// an error what was there before stays.
+func (f *File) Commit() error {
+	if f.target == "" {
+		return f.file.Close()
+	}
+	err := f.file.Sync()
+	if closed := f.file.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = os.Rename(f.file.Name(), f.target)
+	}
+	if err != nil {
+		os.Remove(f.file.Name())
+	}
+	return err
+}
+
+// Abort gives the file up; what was there before stays. After Commit it does
+// nothing, so that it can be deferred.
+func (f *File) Abort() {
+	f.file.Close()
+	if f.target != "" {
+		os.Remove(f.file.Name())
+	}
+}

@@ -1,0 +1,102 @@
+// Package report renders verdicts: for people, for CI servers, for monitoring.
+// Every format is a leaf that takes one verdict at a time and writes to an
+// io.Writer; [New] makes the renderer of a format by its name.
+//
+// What a peer says of itself is hostile. Every format first makes all of it
+// visible, so that nothing in it reaches a terminal as a control character or
+// turns text around, and then escapes it for the place where it stands.
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"certsweep/results/policy"
+)
+
+// Format names a way to render verdicts.
+type Format string
+
+// The formats.
+const (
+	Text       Format = "text"       // a table for people, the worst first
+	JSON       Format = "json"       // one document: what is not OK, and a summary
+	JSONL      Format = "jsonl"      // one line for each verdict, OK ones too
+	JUnit      Format = "junit"      // XML for CI servers, a test case for each endpoint
+	GitHub     Format = "github"     // workflow commands of GitHub Actions
+	Prometheus Format = "prometheus" // for node_exporter's textfile collector
+	Nagios     Format = "nagios"     // monitoring plugin output with perfdata
+	Markdown   Format = "markdown"   // a table for a job's page
+)
+
+// Formats has all formats, in the order in which to list them.
+func Formats() []Format {
+	return []Format{Text, JSON, JSONL, JUnit, GitHub, Prometheus, Nagios, Markdown}
+}
+
+// ParseFormat returns the format with a name.
+func ParseFormat(name string) (Format, error) {
+	var names []string
+	for _, f := range Formats() {
+		if string(f) == name {
+			return f, nil
+		}
+		names = append(names, string(f))
+	}
+	return "", fmt.Errorf("%q is not a format: the formats are %s", name, strings.Join(names, " "))
+}
+
+// maxShown is how many verdicts the sorted formats show, the worst of all;
+// the rest is counted. It bounds their memory on a list of any length to some
+// 10 MB, and nobody reads further.
+const maxShown = 10_000
+
+// Options says what renderers need to know besides the verdicts.
+type Options struct {
+	// Now is the time of the judgement, as given to [policy.Policy.Judge].
+	Now time.Time
+	// Color has Text write ANSI colours.
+	Color bool
+	// Locate has GitHub annotate the target's line: it returns the file that a
+	// record's line is in and the line's number there, or "" and 0 for a target
+	// of no file. Nil is no file for any.
+	Locate func(line int) (file string, fileLine int)
+}
+
+// Renderer takes the verdicts of a run. It keeps none of them whole, so its
+// memory is bounded however many there are. It starts no goroutine and is not
+// safe for use by several. Errors are those of the writer.
+type Renderer interface {
+	// Add renders a verdict, at once or as part of what Close writes.
+	Add(*policy.Verdict) error
+	// Close writes what is left, such as a summary. It does not close the
+	// writer. Nothing is valid before it.
+	Close() error
+}
+
+// New returns a renderer that writes to w. GitHub and JSONL write each verdict
+// with one call; the others buffer. It panics for a format that is none of
+// [Formats].
+func New(f Format, w io.Writer, o Options) Renderer {
+	switch f {
+	case Text:
+		return &text{w: w, color: o.Color, rows: worst{limit: maxShown}}
+	case JSON:
+		return newDocument(w, o.Now)
+	case JSONL:
+		return &lines{w: w}
+	case JUnit:
+		return newJUnit(w, o.Now)
+	case GitHub:
+		return &github{w: w, locate: o.Locate}
+	case Prometheus:
+		return &prometheus{w: w, now: o.Now}
+	case Nagios:
+		return &nagios{w: w, rows: worst{limit: maxNagiosRows}}
+	case Markdown:
+		return &markdown{w: w, rows: worst{limit: maxMarkdownRows}}
+	}
+	panic("report: unknown format " + string(f))
+}

@@ -1,0 +1,79 @@
+package report
+
+import (
+	"cmp"
+	"container/heap"
+	"math"
+	"slices"
+
+	"certsweep/results/policy"
+)
+
+// row is what the sorted formats keep of a verdict.
+type row struct {
+	level    policy.Level
+	rank     int     // of the worst problem's code
+	daysLeft float64 // to the certificate's end
+	seen     int     // its place among all verdicts
+	endpoint string
+	text     string
+}
+
+// compare orders rows, the worst first.
+func (r *row) compare(other *row) int {
+	return cmp.Or(
+		-cmp.Compare(r.level, other.level),
+		cmp.Compare(r.rank, other.rank),
+		cmp.Compare(r.daysLeft, other.daysLeft),
+		cmp.Compare(r.seen, other.seen),
+	)
+}
+
+// worst keeps the worst rows, no more than its limit, and counts the rest. It
+// is a heap with the least bad row on top, the first to go.
+type worst struct {
+	limit int
+	rows  []row
+	more  int // verdicts that are not OK and not in rows
+	seen  int
+}
+
+// add notes a verdict that is not OK. The texts are only made for what is kept.
+func (w *worst) add(v *policy.Verdict) {
+	w.seen++
+	if v.Level == policy.OK {
+		return
+	}
+	r := row{level: v.Level, rank: v.Problems[0].Code.Rank(), daysLeft: math.Inf(1), seen: w.seen}
+	if v.DaysLeft != nil {
+		r.daysLeft = *v.DaysLeft
+	}
+	if len(w.rows) >= w.limit {
+		w.more++
+		if r.compare(&w.rows[0]) > 0 {
+			return
+		}
+		heap.Pop(w)
+	}
+	r.endpoint, r.text = endpoint(v.Record), messages(v, "; ")
+	heap.Push(w, r)
+}
+
+// sorted returns the rows, the worst first. Nothing can be added after it.
+func (w *worst) sorted() []row {
+	slices.SortFunc(w.rows, func(a, b row) int { return a.compare(&b) })
+	return w.rows
+}
+
+// Len, Less, Swap, Push and Pop are container/heap's.
+
+func (w *worst) Len() int           { return len(w.rows) }
+func (w *worst) Less(i, j int) bool { return w.rows[i].compare(&w.rows[j]) > 0 }
+func (w *worst) Swap(i, j int)      { w.rows[i], w.rows[j] = w.rows[j], w.rows[i] }
+func (w *worst) Push(x any)         { w.rows = append(w.rows, x.(row)) }
+func (w *worst) Pop() any {
+	last := w.rows[len(w.rows)-1]
+	w.rows[len(w.rows)-1] = row{}
+	w.rows = w.rows[:len(w.rows)-1]
+	return last
+}
