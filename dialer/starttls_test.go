@@ -249,9 +249,12 @@ func TestStartTLSWithoutProtocol(t *testing.T) {
 	}
 }
 
-func TestXMPPHeaderEscapes(t *testing.T) {
+func TestXMPPHeader(t *testing.T) {
 	if h := xmppHeader("jabber:client", "a'><b"); strings.Contains(h, "'><b") {
 		t.Errorf("the name left its attribute: %s", h)
+	}
+	if h := xmppHeader("jabber:server", "a"); !strings.Contains(h, " from='certsweep.invalid'") {
+		t.Errorf("a server that does not name itself: %s", h)
 	}
 }
 
