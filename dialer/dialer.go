@@ -204,6 +204,9 @@ func (d *Dialer) connectTimeout() time.Duration {
 // dial connects and makes the handshake.
 func (a *attempt) dial(ctx context.Context) (*tls.Conn, error) {
 	config := a.config()
+	if a.endpoint.StartTLS != "" {
+		return a.dialStartTLS(ctx, config)
+	}
 	dialer := tls.Dialer{NetDialer: a.d.netDialer, Config: config}
 	conn, err := dialer.DialContext(ctx, "tcp", a.h.Addr.String())
 	if err != nil {

@@ -1,0 +1,140 @@
+package dialer_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"certsweep/dialer"
+	"certsweep/dialer/dialertest"
+)
+
+// TestProbeStartTLS has a Dialer speak every protocol.
+func TestProbeStartTLS(t *testing.T) {
+	certificate := dialertest.SelfSigned(dialertest.Leaf{DNSNames: []string{"starttls.test"}})
+	config := &tls.Config{Certificates: []tls.Certificate{certificate}}
+	want := map[dialertest.StartTLSBehaviour]dialer.Code{
+		dialertest.StartTLSSuccess:   "",
+		dialertest.StartTLSOneByte:   "",
+		dialertest.StartTLSRefusal:   dialer.CodeStartTLSRefused,
+		dialertest.StartTLSInjection: dialer.CodeStartTLSInjection,
+		dialertest.StartTLSHalfClose: dialer.CodeEOF,
+	}
+	for _, protocol := range dialertest.StartTLSProtocols() {
+		for behaviour, code := range want {
+			t.Run(protocol+"/"+string(behaviour), func(t *testing.T) {
+				t.Parallel()
+				server, err := dialertest.NewStartTLS(protocol, behaviour, config)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer server.Close()
+				got, err := new(dialer.Dialer).Probe(t.Context(), endpointOf(server.Addr(), dialer.Protocol(protocol)))
+				if code != "" {
+					checkStartTLSError(t, got, err, code)
+					return
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(got.Certificates) != 1 || !bytes.Equal(got.Certificates[0], certificate.Certificate[0]) {
+					t.Error("another certificate than the server's")
+				}
+				if got.Drain != (dialer.Drain{End: dialer.DrainEOF}) || got.Timing.Handshake == 0 {
+					t.Errorf("drain %v, timing %v", got.Drain, got.Timing)
+				}
+			})
+		}
+	}
+}
+
+func endpointOf(addr *net.TCPAddr, p dialer.Protocol) dialer.Endpoint {
+	return dialer.Endpoint{Host: addr.IP.String(), Port: uint16(addr.Port), ServerName: "starttls.test", StartTLS: p}
+}
+
+func checkStartTLSError(t *testing.T, got dialer.Handshake, err error, code dialer.Code) {
+	t.Helper()
+	var e *dialer.Error
+	if !errors.As(err, &e) || e.Phase != dialer.PhaseStartTLS || e.Code != code {
+		t.Errorf("got %v, want %s", err, code)
+	}
+	if got.Method != "" || got.Timing.Handshake != 0 || got.Drain.End != "" {
+		t.Errorf("a handshake before TLS: %+v", got)
+	}
+}
+
+func TestProbeStartTLSDeadline(t *testing.T) {
+	server, err := dialertest.NewStartTLS("smtp", dialertest.StartTLSSilence, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	got, err := new(dialer.Dialer).Probe(ctx, endpointOf(server.Addr(), "smtp"))
+	checkStartTLSError(t, got, err, dialer.CodeTimeout)
+	if strings.Contains(err.Error(), "\n") {
+		t.Errorf("a message of many lines: %q", err)
+	}
+}
+
+// TestProbeStartTLSCanceled cancels once the server has heard the client.
+func TestProbeStartTLSCanceled(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer cancel()
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		conn.Read(make([]byte, 8))
+		cancel()
+		conn.Read(make([]byte, 1)) // until the client has gone
+		conn.Close()
+	}()
+	got, err := new(dialer.Dialer).Probe(ctx, endpointOf(listener.Addr().(*net.TCPAddr), "postgres"))
+	checkStartTLSError(t, got, err, dialer.CodeCanceled)
+	<-ended
+}
+
+// TestProbeTLSBrokenAfterStartTLS meets a server that goes ahead with plain
+// text: the failure is the handshake's.
+func TestProbeTLSBrokenAfterStartTLS(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		conn.Read(make([]byte, 8))
+		conn.Write([]byte("S"))
+		conn.Read(make([]byte, 1024)) // the ClientHello
+		conn.Write([]byte("HTTP/1.1 400 Bad Request\r\n"))
+		conn.Read(make([]byte, 1024))
+	}()
+	_, err = new(dialer.Dialer).Probe(t.Context(), endpointOf(listener.Addr().(*net.TCPAddr), "postgres"))
+	var e *dialer.Error
+	if !errors.As(err, &e) || e.Phase != dialer.PhaseHandshake || e.Code != dialer.CodeNotTLS {
+		t.Errorf("got %v, want %s in the handshake", err, dialer.CodeNotTLS)
+	}
+	<-ended
+}
