@@ -61,4 +61,3 @@ func (c *Client) Fetch(conn net.Conn) (Result, error) {
 	err := f.run()
 	return f.result, err
 }
-
