@@ -15,12 +15,12 @@ type Hello int
 
 const (
 	// Hello13 offers TLS 1.3 and, to servers that do not know it, everything
-	// below down to SSL 3.0; some 1,000 bytes.
+	// below down to SSL 3.0; some 950 bytes.
 	Hello13 Hello = iota
 
 	// Hello10 offers TLS 1.0 and SSL 3.0, without supported_versions, ALPN or
 	// anything else a server of that time may stumble over. With a server name
-	// of up to 30 bytes it is not longer than 255, the most that some servers
+	// of up to 50 bytes it is not longer than 255, the most that some servers
 	// bear.
 	Hello10
 )

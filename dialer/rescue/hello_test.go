@@ -24,7 +24,7 @@ func marshalHello(t *testing.T, c *Client) []byte {
 
 func TestHelloSize(t *testing.T) {
 	t.Parallel()
-	name := strings.Repeat("n", 30)
+	name := strings.Repeat("n", 50)
 	for _, test := range []struct {
 		client   Client
 		min, max int

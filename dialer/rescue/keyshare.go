@@ -18,7 +18,7 @@ type keyShare struct {
 }
 
 // firstShares are the groups with a share in the first hello: the two that
-// nearly every server takes, 60 µs and 105 bytes together. ML-KEM would cost
+// nearly every server takes, some 0.1 ms and 105 bytes together. ML-KEM would cost
 // more than the rest of the hello together and split it over two segments,
 // which is itself something servers break on; one that prefers it, or any
 // other group, asks with a HelloRetryRequest for the price of a round trip.

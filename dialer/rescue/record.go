@@ -80,8 +80,13 @@ func (r *recordReader) next() (contentType uint8, payload []byte, err error) {
 	return record[0], record[recordHeaderSize:], nil
 }
 
-// isRecordHeader tells by content type and major version (RFC 8446 §5.1).
+// isRecordHeader tells by content type and major version (RFC 8446 §5.1). An
+// alert may have any version: GnuTLS puts that of DTLS into the one with which
+// it refuses all versions offered.
 func isRecordHeader(header []byte) bool {
+	if header[0] == recordAlert && header[3] == 0 && header[4] == 2 {
+		return true
+	}
 	return recordChangeCipherSpec <= header[0] && header[0] <= recordApplicationData && header[1] == 3
 }
 

@@ -212,6 +212,12 @@ func TestFetchScripted13(t *testing.T) {
 			s.accept(0x1301, hello)
 			s.out.Write(record(recordHandshake, flight))
 		}, protocol},
+		"flight in clear in ServerHello's record": {func(s *server13, hello []byte) {
+			s.accept(0x1301, hello)
+			answer := bytes.Clone(s.out.Bytes()[recordHeaderSize:])
+			s.out.Reset()
+			s.out.Write(record(recordHandshake, append(answer, flight...)))
+		}, protocol},
 		"nothing but padding": {func(s *server13, hello []byte) {
 			s.accept(0x1301, hello)
 			s.seal(make([]byte, 100)...)
