@@ -1,0 +1,63 @@
+package rescue
+
+import "net"
+
+// Client says what to ask of a server. The zero value sends Hello13 without a
+// server name. A Client is not changed by its use and may be used by several
+// goroutines at once.
+type Client struct {
+	Hello Hello
+
+	// ServerName is sent as SNI (RFC 6066 §3). Where it is empty or an IP
+	// address, nothing is.
+	ServerName string
+
+	// ALPN is what Hello13 offers, in order of preference; by default nothing.
+	ALPN []string
+
+	// NoPostQuantum leaves out the groups with ML-KEM.
+	NoPostQuantum bool
+}
+
+// Result is what a server showed.
+type Result struct {
+	// Version is 0x0300 (SSL 3.0) to 0x0304 (TLS 1.3), 0 before a ServerHello.
+	Version     uint16
+	CipherSuite uint16
+
+	// Group is the key exchange group, or 0 where it is not known: below TLS
+	// 1.3 it is told after the certificate, and not waited for.
+	Group uint16
+
+	ALPN string // empty: none negotiated
+
+	// OCSPStapled says that the server sends an OCSP response with its
+	// certificate or, below TLS 1.3, promised to.
+	OCSPStapled bool
+
+	// SCTCount counts the signed certificate timestamps sent beside the
+	// certificate; those in it are not looked at.
+	SCTCount int
+
+	// ClientCertRequested says that the server asked for a certificate. Like
+	// Group, it is not waited for below TLS 1.3.
+	ClientCertRequested bool
+
+	// Certificates holds the bytes as they were received, leaf first.
+	Certificates [][]byte
+}
+
+// Fetch sends the hello on conn and reads until it has the Certificate
+// message. It blocks for as long as conn lets it: deadlines are the caller's to
+// set and conn is the caller's to close, with whatever the server went on to
+// send still unread.
+//
+// The error is of type [AlertError], [*NotTLSError], [*RecordError] or
+// [*ProtocolError], wraps [ErrTooLarge] or [ErrNoCertificate], or wraps the
+// error of conn, with io.EOF for a close_notify. Result then holds what was
+// learnt, which below TLS 1.3 may even be certificates.
+func (c *Client) Fetch(conn net.Conn) (Result, error) {
+	f := fetch{client: c, conn: conn, in: handshakeReader{records: recordReader{src: conn}}}
+	err := f.run()
+	return f.result, err
+}
