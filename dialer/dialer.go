@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -34,6 +35,10 @@ type Dialer struct {
 	Resolver *Resolver
 	// NoSNI leaves the server name out of the hello.
 	NoSNI bool
+	// NoRescue leaves it at the handshake of crypto/tls. Otherwise, where that
+	// showed no certificate, one more connection or two ask for it with a
+	// hello made by hand (see package rescue).
+	NoRescue bool
 	// ConnectTimeout bounds the TCP connect to one address; 0 means
 	// DefaultConnectTimeout, negative none of its own.
 	ConnectTimeout time.Duration
@@ -48,6 +53,8 @@ type Dialer struct {
 	base      *tls.Config
 	netDialer *net.Dialer
 	resolver  *Resolver
+	rescues   chan struct{}
+	rescued   atomic.Int64
 }
 
 // WideConfig returns a client configuration that reaches as many servers as
@@ -91,6 +98,7 @@ func (d *Dialer) init() {
 		}
 		d.netDialer.ControlContext = lingerControl(d.netDialer.ControlContext)
 
+		d.rescues = make(chan struct{}, rescuesInFlight)
 		d.resolver = d.Resolver
 		if d.resolver == nil {
 			d.resolver = new(Resolver)
@@ -102,6 +110,10 @@ func (d *Dialer) init() {
 // connection, makes the TLS handshake, says goodbye, drains the connection and
 // closes it. It blocks until ctx is done at the latest, and after a handshake
 // for the drain's time on top. e must have a port.
+//
+// Where the handshake shows no certificate, Probe asks again in other ways, as
+// long as ctx lasts; Method then says how a certificate was got, and the error
+// is still that of the handshake.
 //
 // A handshake that the server refused only for want of a client certificate is
 // no error: ClientCertRequired is set. Every error is an *[Error], and with one
@@ -127,6 +139,9 @@ func (d *Dialer) Probe(ctx context.Context, e Endpoint) (Handshake, error) {
 			break
 		}
 	}
+	if failure = d.climb(ctx, e, &h, failure); failure == nil {
+		return h, nil
+	}
 	return h, failure
 }
 
@@ -147,6 +162,7 @@ type attempt struct {
 	h        *Handshake
 	endpoint Endpoint
 
+	noSNI     bool      // whatever the Dialer says
 	phase     Phase     // where it is
 	start     time.Time // of the phase
 	requested bool      // the server asked for a client certificate
@@ -220,7 +236,7 @@ func (a *attempt) dial(ctx context.Context) (*tls.Conn, error) {
 func (a *attempt) config() *tls.Config {
 	config := a.d.base.Clone()
 	config.ServerName = a.endpoint.Name()
-	if a.d.NoSNI {
+	if a.d.NoSNI || a.noSNI {
 		// An address is never sent as a name (RFC 6066 §3), and an empty
 		// ServerName would be filled in by tls.Dialer.
 		config.ServerName = a.h.Addr.Addr().String()

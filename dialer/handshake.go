@@ -10,7 +10,8 @@ import (
 // Method says which hello showed the certificate.
 type Method string
 
-// MethodHandshake is the handshake of crypto/tls.
+// MethodHandshake is the handshake of crypto/tls. The others are the names of
+// package rescue's hellos, which verify nothing.
 const MethodHandshake Method = "handshake"
 
 // Handshake is what one probe learnt of an endpoint. The zero value says that

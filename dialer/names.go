@@ -2,43 +2,29 @@ package dialer
 
 import (
 	"crypto/tls"
-	"fmt"
 	"strings"
+
+	"certsweep/dialer/rescue"
 )
 
 // VersionName returns the short name of a protocol version: "1.3", "1.0", and
 // "SSL 3.0".
-func VersionName(version uint16) string {
-	switch version {
-	case 0x0300:
-		return "SSL 3.0"
-	case tls.VersionTLS10, tls.VersionTLS11, tls.VersionTLS12, tls.VersionTLS13:
-		return fmt.Sprintf("1.%d", version-tls.VersionTLS10)
-	}
-	return fmt.Sprintf("0x%04X", version)
-}
+func VersionName(version uint16) string { return rescue.VersionName(version) }
 
 // CipherName returns the IANA name of a cipher suite.
-func CipherName(suite uint16) string { return tls.CipherSuiteName(suite) }
+func CipherName(suite uint16) string { return rescue.SuiteName(suite) }
 
 // KeyExchangeName returns the name of the group that keys were exchanged in,
 // "RSA" where the suite sends them encrypted to the certificate's key, or ""
 // where neither is known.
 func KeyExchangeName(group tls.CurveID, suite uint16) string {
-	switch group {
-	case 0:
-		if strings.HasPrefix(CipherName(suite), "TLS_RSA_") {
-			return "RSA"
-		}
-		return ""
-	case tls.CurveP256:
-		return "P-256"
-	case tls.CurveP384:
-		return "P-384"
-	case tls.CurveP521:
-		return "P-521"
+	if group != 0 {
+		return rescue.GroupName(uint16(group))
 	}
-	return group.String()
+	if strings.HasPrefix(CipherName(suite), "TLS_RSA_") {
+		return "RSA"
+	}
+	return ""
 }
 
 // IsPostQuantum reports whether a group's secret withstands a quantum

@@ -44,8 +44,7 @@ func main() { os.Exit(run()) }
 
 // run turns the error of the command into the exit status.
 func run() int {
-	stop, abort, release := handleSignals()
-	defer release()
+	stop, abort := handleSignals()
 	e := environment{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, stop: stop, abort: abort}
 	err := e.run(os.Args[1:])
 
@@ -67,23 +66,18 @@ func run() int {
 }
 
 // handleSignals returns two contexts: stop is done with the first SIGINT or
-// SIGTERM, abort with the second. Their cause is a signalError.
-func handleSignals() (stop, abort context.Context, release func()) {
+// SIGTERM, abort with the second. Their cause is a signalError. A third one
+// ends the process as if nobody had asked for signals.
+func handleSignals() (stop, abort context.Context) {
 	stop, cancelStop := context.WithCancelCause(context.Background())
 	abort, cancelAbort := context.WithCancelCause(context.Background())
-	signals := make(chan os.Signal, 2)
+	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	go func() {
 		for _, cancel := range []context.CancelCauseFunc{cancelStop, cancelAbort} {
-			s, ok := <-signals
-			if !ok {
-				return
-			}
-			cancel(signalError{s.(syscall.Signal)})
+			cancel(signalError{(<-signals).(syscall.Signal)})
 		}
-	}()
-	return stop, abort, func() {
 		signal.Stop(signals)
-		close(signals)
-	}
+	}()
+	return stop, abort
 }

@@ -36,6 +36,7 @@ type options struct {
 	minTLS   versionValue
 	maxTLS   versionValue
 	noPQ     bool
+	noRescue bool
 	cert     string
 	key      string
 
@@ -78,6 +79,7 @@ func (o *options) register(fs *pflag.FlagSet) {
 	fs.Var(&o.minTLS, "min-tls", "")
 	fs.Var(&o.maxTLS, "max-tls", "")
 	fs.BoolVar(&o.noPQ, "no-pq", false, "")
+	fs.BoolVar(&o.noRescue, "no-rescue", false, "")
 	fs.StringVar(&o.cert, "cert", "", "")
 	fs.StringVar(&o.key, "key", "", "")
 	fs.StringVar(&o.caFile, "ca-file", "", "")

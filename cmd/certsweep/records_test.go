@@ -73,7 +73,7 @@ func mixedList(n int, good *dialertest.Endpoint) (list string, targets map[int]i
 		"127.0.0.1:%d", "127.0.0.1,good.test,%d", "https://127.0.0.1:%d/path?query", "[::1]:%d", "127.0.0.1,%d",
 		"127.0.0.0/30:%d", "127.0.0.1:%d sni=good.test tag=x", "  127.0.0.1:%d\t# comment", "127.0.0.1:%d\r", "[::1/128]:%d",
 		"name.invalid:%d", "bücher.invalid:%d", "1,name.invalid:%d", "[::ffff:127.0.0.1]:%d", "tls://127.0.0.1:%d",
-		"127.0.0.1:%d starttls=smtp", "\uFEFF127.0.0.1:%d", `127.0.0.1:%d issuer="Some CA" min-days=3 optional`,
+		"127.0.0.1:1 starttls=smtp tag=%d", "\uFEFF127.0.0.1:%d", `127.0.0.1:%d issuer="Some CA" min-days=3 optional`,
 	}
 	nonsense := []string{"not a target", "127.0.0.1:0", "a..b", "300.1.2.3", "http://x", "\x00\xff", "x y=z", "127.0.0.1:99999", "[::1", "-x-"}
 	var b strings.Builder

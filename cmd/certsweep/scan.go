@@ -102,6 +102,9 @@ func (e *environment) sweep(o *options, s *scanner.Scanner, targets iter.Seq2[sc
 	progress := startProgress(e.stderr, o, count)
 	started := time.Now()
 
+	defer context.AfterFunc(e.stop, func() {
+		fmt.Fprintf(e.stderr, "\ncertsweep: %v: finishing what is in flight; once more to drop it\n", context.Cause(e.stop))
+	})()
 	s.Idle = encoder.Flush
 	err = s.Scan(e.abort, scanner.Until(e.stop, targets), func(r *results.Record) error {
 		progress.add(r)
@@ -189,6 +192,7 @@ func (o *options) scanner() (*scanner.Scanner, error) {
 		Config:         config,
 		Resolver:       &dialer.Resolver{Servers: o.resolvers, Network: o.network()},
 		NoSNI:          o.noSNI,
+		NoRescue:       o.noRescue,
 		ConnectTimeout: time.Duration(o.connectTimeout),
 		DrainTimeout:   o.drain(),
 		DrainBytes:     int64(o.drainBytes),

@@ -34,6 +34,8 @@ Handshake:
       --min-tls V            lowest version to offer: 1.0 1.1 1.2 1.3 (1.0)
       --max-tls V            highest version to offer (1.3)
       --no-pq                offer no post-quantum key exchange
+      --no-rescue            where the handshake shows no certificate, do not ask
+                             again with a hello made by hand
       --cert FILE            client certificate, PEM
       --key FILE             its key, PEM (default: in --cert's file)
 
