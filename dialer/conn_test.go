@@ -12,7 +12,7 @@ import (
 )
 
 // impatience is for what is meant to time out.
-const impatience = 100 * time.Millisecond
+const impatience = 300 * time.Millisecond
 
 // testConfig is a server's configuration with a good certificate.
 func testConfig(version uint16) *tls.Config {
