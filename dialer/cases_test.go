@@ -17,6 +17,14 @@ const (
 	impatience = 300 * time.Millisecond
 )
 
+// within returns a context that ends with the test or after d.
+func within(t *testing.T, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 func endpoint(e *dialertest.Endpoint) dialer.Endpoint {
 	return dialer.Endpoint{Host: e.Addr.Addr().String(), Port: e.Addr.Port(), ServerName: e.Host}
 }
@@ -37,9 +45,7 @@ func TestCases(t *testing.T) {
 			if e.Plain.Drain == "deadline" {
 				d.DrainTimeout = impatience
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), timeout)
-			defer cancel()
-			h, err := d.Probe(ctx, endpoint(e))
+			h, err := d.Probe(within(t, timeout), endpoint(e))
 			checkPlain(t, e, h, err)
 			checkNoReset(t, e)
 		})
@@ -106,9 +112,7 @@ func checkNoReset(t *testing.T, e *dialertest.Endpoint) {
 	if e.Server == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	if err := e.Server.Wait(ctx); err != nil {
+	if err := e.Server.Wait(within(t, patience)); err != nil {
 		t.Fatalf("the connection is still open: %v", err)
 	}
 	if e.Plain.Drain == "eof" && e.Server.Resets() != 0 {
