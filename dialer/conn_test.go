@@ -144,6 +144,21 @@ func TestDrainTimeout(t *testing.T) {
 	}
 }
 
+// TestDrainFollowsConnect has nothing but the connect's time to bound a drain.
+func TestDrainFollowsConnect(t *testing.T) {
+	defer func(d time.Duration) { minDrainTimeout = d }(minDrainTimeout)
+	minDrainTimeout = 0
+	e := newFarm(t, "ignores-close").Endpoints[0]
+	d := &Dialer{DrainTimeout: time.Hour}
+	h, err := d.Probe(within(t, patience), endpointAt(e.Addr, e.Host))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.Drain.End != DrainDeadline || h.Timing.Drain < drainRoundTrips*h.Timing.Connect {
+		t.Errorf("drain ended with %q after %v; the connect took %v", h.Drain.End, h.Timing.Drain, h.Timing.Connect)
+	}
+}
+
 // TestDrainOff still says goodbye, and waits for nothing.
 func TestDrainOff(t *testing.T) {
 	goodbye := make(chan error, 1)

@@ -106,6 +106,7 @@ func TestParseEndpointErrors(t *testing.T) {
 		"example.com starttls=":                "not a STARTTLS protocol",
 		"example.com tag=x":                    "unexpected",
 		"b\xfccher.example":                    "not UTF-8",
+		"a\u200d.test":                         "not a name",
 		strings.Repeat("a", 64):                "longer than 63",
 		strings.Repeat("a.", 127) + "test":     "longer than 253",
 		strings.Repeat("ü", 2000) + ".test":    "too long",
