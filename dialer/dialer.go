@@ -305,8 +305,9 @@ func (a *attempt) wantsClientCert(alert uint8) bool {
 func hasSource(addr netip.AddrPort) bool {
 	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(addr))
 	if err != nil {
-		// With a source, only a lack of descriptors or memory is left.
-		return !errors.Is(err, syscall.EADDRNOTAVAIL) && !errors.Is(err, syscall.ENETUNREACH)
+		// A lack of descriptors or memory says nothing of addresses.
+		errno, _ := errors.AsType[syscall.Errno](err)
+		return errno != syscall.EADDRNOTAVAIL && isShortage(errno)
 	}
 	conn.Close()
 	return true

@@ -64,7 +64,7 @@ func ParseEndpoint(s string) (Endpoint, error) {
 	return e, nil
 }
 
-// withStartTLS sets the protocol by name, and its port where none was given.
+// withStartTLS sets the protocol by name.
 func (e Endpoint) withStartTLS(name string) (Endpoint, error) {
 	p, err := ParseProtocol(name)
 	e.StartTLS = p
@@ -160,7 +160,7 @@ func parseURL(scheme, rest string) (Endpoint, error) {
 // parsePair reads "ip,port", "ip,name" and "ip,name,port".
 func parsePair(s string) (Endpoint, error) {
 	parts := strings.Split(s, ",")
-	addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(parts[0], "["), "]"))
+	addr, err := parseIP(strings.TrimSuffix(strings.TrimPrefix(parts[0], "["), "]"))
 	if err != nil || len(parts) > 3 {
 		return Endpoint{}, fmt.Errorf("%q is not address,name or address,name,port", cut(s))
 	}
@@ -180,7 +180,7 @@ func parsePair(s string) (Endpoint, error) {
 
 func parseHostPort(s string) (Endpoint, error) {
 	// A bare IPv6 address is full of colons and has no port.
-	if addr, err := netip.ParseAddr(s); err == nil {
+	if addr, err := parseIP(s); err == nil {
 		return Endpoint{Host: addr.Unmap().String()}, nil
 	}
 	host, port, bracketed := s, "", false
@@ -202,7 +202,7 @@ func parseHostPort(s string) (Endpoint, error) {
 	var e Endpoint
 	var err error
 	if bracketed {
-		addr, err := netip.ParseAddr(host)
+		addr, err := parseIP(host)
 		if err != nil || !addr.Is6() {
 			return Endpoint{}, fmt.Errorf("%q is not an IPv6 address", cut(host))
 		}
@@ -214,6 +214,20 @@ func parseHostPort(s string) (Endpoint, error) {
 		e.Port, err = ParsePort(port[1:])
 	}
 	return e, err
+}
+
+// parseIP is netip.ParseAddr for addresses whose zone, if any, could be the
+// name of an interface. netip takes every zone, also one with the signs of this
+// grammar in it.
+func parseIP(s string) (netip.Addr, error) {
+	addr, err := netip.ParseAddr(s)
+	for i := 0; i < len(addr.Zone()); i++ {
+		c := addr.Zone()[i]
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-_.@", c) >= 0) {
+			return netip.Addr{}, fmt.Errorf("character %q in a zone", c)
+		}
+	}
+	return addr, err
 }
 
 // ParsePort reads a port number from 1 to 65535.
@@ -240,7 +254,7 @@ var idnaProfile = sync.OnceValue(func() *idna.Profile {
 // ParseHost returns an IP address in its canonical form, or a DNS name in
 // lower-case ASCII without a trailing dot. It does no look-up.
 func ParseHost(s string) (string, error) {
-	if addr, err := netip.ParseAddr(s); err == nil {
+	if addr, err := parseIP(s); err == nil {
 		return addr.Unmap().String(), nil
 	}
 	name := s

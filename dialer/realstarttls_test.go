@@ -153,9 +153,9 @@ func credential(t *testing.T, name string) *syscall.Credential {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 }
 
-// startProcess starts a server in a process group of its own and ends the
+// startDaemon starts a server in a process group of its own and ends the
 // group when the test does. The channel is closed when the server ends.
-func startProcess(t *testing.T, h *home, cmd *exec.Cmd) <-chan struct{} {
+func startDaemon(t *testing.T, h *home, cmd *exec.Cmd) <-chan struct{} {
 	t.Helper()
 	log, err := os.OpenFile(h.path("log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -191,8 +191,8 @@ func startProcess(t *testing.T, h *home, cmd *exec.Cmd) <-chan struct{} {
 	return ended
 }
 
-// waitListening returns when something takes connections on the port.
-func waitListening(ctx context.Context, t *testing.T, port int, ended <-chan struct{}) {
+// waitForPort returns when something takes connections on the port.
+func waitForPort(ctx context.Context, t *testing.T, port int, ended <-chan struct{}) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -236,7 +236,7 @@ func TestRealStartTLS(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts twenty servers")
 	}
-	for _, s := range realServers {
+	for _, s := range startTLSServers {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			s.skipWithout(t)
@@ -253,9 +253,9 @@ func (s *realServer) probe(t *testing.T, plain bool) {
 	h.plain = plain
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	ended := startProcess(t, h, s.start(t, h))
+	ended := startDaemon(t, h, s.start(t, h))
 	for i, p := range s.protocols {
-		waitListening(ctx, t, h.ports[i], ended)
+		waitForPort(ctx, t, h.ports[i], ended)
 		e := dialer.Endpoint{Host: "127.0.0.1", Port: uint16(h.ports[i]), ServerName: realName, StartTLS: p}
 		got, err := new(dialer.Dialer).Probe(ctx, e)
 		var failure *dialer.Error

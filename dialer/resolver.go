@@ -32,7 +32,7 @@ const (
 // servers that the system is configured with. It is safe for concurrent use
 // and must not be changed or copied once it was used.
 type Resolver struct {
-	// Servers are the name servers to ask, as host:port, each look-up the next
+	// Servers are the name servers to ask, as host:port, each question the next
 	// of them. Empty means the system's.
 	Servers []string
 	// Network is "ip", "ip4" or "ip6": which addresses are wanted. Empty means
@@ -77,10 +77,42 @@ func (r *Resolver) dial(ctx context.Context, network, address string) (net.Conn,
 		address = r.Servers[int(r.next.Add(1)-1)%len(r.Servers)]
 	}
 	conn, err := new(net.Dialer).DialContext(ctx, network, address)
-	if errno, ok := errors.AsType[syscall.Errno](err); ok && isShortage(errno) {
-		r.shortages.Add(1)
+	if err != nil {
+		if errno, ok := errors.AsType[syscall.Errno](err); ok && isShortage(errno) {
+			r.shortages.Add(1)
+		}
+		return nil, err
 	}
-	return conn, err
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	if udp, ok := conn.(*net.UDPConn); ok {
+		// net.Resolver tells the two apart by their methods.
+		return packetQuery{udp, stop}, nil
+	}
+	return streamQuery{conn, stop}, nil
+}
+
+// packetQuery and streamQuery are connections to a name server that end with
+// their context. net.Resolver leaves those of a look-up that was given up open
+// for the 5 s of its own limit, outside of all that counts look-ups in flight.
+type (
+	packetQuery struct {
+		*net.UDPConn
+		stop func() bool
+	}
+	streamQuery struct {
+		net.Conn
+		stop func() bool
+	}
+)
+
+func (q packetQuery) Close() error {
+	q.stop()
+	return q.UDPConn.Close()
+}
+
+func (q streamQuery) Close() error {
+	q.stop()
+	return q.Conn.Close()
 }
 
 // Lookup returns the addresses of host, in the order in which to try them

@@ -1,7 +1,7 @@
 package results
 
 import (
-	"crypto/dsa"
+	"crypto/dsa" //lint:ignore SA1019 x509 reads such keys, and so must we
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"

@@ -238,7 +238,7 @@ func (o *options) verifier() (*results.Verifier, error) {
 		for root := range bundle.Roots() {
 			cert, err := x509.ParseCertificate(root.Certificate)
 			if err != nil {
-				return nil, fmt.Errorf("Mozilla's root certificates: %w", err)
+				return nil, fmt.Errorf("the built-in root certificates: %w", err)
 			}
 			if root.Constraint == nil {
 				roots.AddCert(cert)

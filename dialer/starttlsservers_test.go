@@ -9,7 +9,7 @@ import (
 	"certsweep/dialer"
 )
 
-var realServers = []realServer{
+var startTLSServers = []realServer{
 	{
 		name: "postfix", programs: []string{"/usr/sbin/postfix", "/usr/lib/postfix/sbin/master"}, users: []string{"postfix"},
 		version:   []string{"/usr/sbin/postconf", "mail_version"},

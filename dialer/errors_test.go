@@ -1,0 +1,222 @@
+package dialer
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// scriptedConn answers with fixed bytes and takes whatever it is sent.
+type scriptedConn struct {
+	net.Conn
+	answer io.Reader
+}
+
+func (c scriptedConn) Read(p []byte) (int, error)  { return c.answer.Read(p) }
+func (c scriptedConn) Write(p []byte) (int, error) { return len(p), nil }
+func (c scriptedConn) Close() error                { return nil }
+
+// handshakeError is what crypto/tls returns to a client that is answered so.
+func handshakeError(t *testing.T, answer string) error {
+	t.Helper()
+	conn := scriptedConn{answer: bytes.NewReader([]byte(answer))}
+	err := tls.Client(conn, &tls.Config{InsecureSkipVerify: true}).Handshake()
+	if err == nil {
+		t.Fatalf("a handshake with %q succeeded", answer)
+	}
+	return err
+}
+
+// dialError wraps an errno as net.Dialer does.
+func dialError(errno syscall.Errno) error {
+	return &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", errno)}
+}
+
+func readError(err error) error { return &net.OpError{Op: "read", Net: "tcp", Err: err} }
+
+func TestClassify(t *testing.T) {
+	alert := handshakeError(t, "\x15\x03\x03\x00\x02\x02\x28")
+	var timeout net.Error
+	if !errors.As(alert, &timeout) {
+		t.Errorf("%T is no net.Error any more: the order of classify has lost a reason", alert)
+	}
+	deadline, cancel := context.WithDeadline(t.Context(), time.Unix(0, 0))
+	defer cancel()
+	_, late := new(net.Dialer).DialContext(deadline, "tcp", "127.0.0.1:1")
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, given := new(net.Dialer).DialContext(canceled, "tcp", "127.0.0.1:1")
+	own := &Error{Phase: PhaseStartTLS, Code: CodeStartTLSRefused, Err: io.EOF}
+
+	for _, test := range []struct {
+		name  string
+		phase Phase
+		err   error
+		want  Error
+	}{
+		{"name not found", PhaseResolve, &net.DNSError{IsNotFound: true}, Error{Phase: PhaseResolve, Code: CodeDNSNotFound}},
+		{"name server silent", PhaseResolve, &net.DNSError{IsTimeout: true}, Error{Phase: PhaseResolve, Code: CodeDNSTimeout}},
+		{"name server failed", PhaseResolve, &net.DNSError{IsTemporary: true}, Error{Phase: PhaseResolve, Code: CodeDNSFailure}},
+		{"look-up cut by deadline", PhaseResolve, fmt.Errorf("%w (more)", context.DeadlineExceeded), Error{Phase: PhaseResolve, Code: CodeDNSTimeout}},
+		{"look-up canceled", PhaseResolve, fmt.Errorf("%w (more)", context.Canceled), Error{Phase: PhaseResolve, Code: CodeCanceled}},
+		{"look-up failed otherwise", PhaseResolve, errors.New("no servers"), Error{Phase: PhaseResolve, Code: CodeDNSFailure}},
+		{"look-up while connecting", PhaseConnect, readError(&net.DNSError{IsNotFound: true}), Error{Phase: PhaseResolve, Code: CodeDNSNotFound}},
+
+		{"canceled", PhaseHandshake, context.Canceled, Error{Phase: PhaseHandshake, Code: CodeCanceled}},
+		{"canceled dial", PhaseConnect, given, Error{Phase: PhaseConnect, Code: CodeCanceled}},
+		{"late dial", PhaseConnect, late, Error{Phase: PhaseConnect, Code: CodeTimeout}},
+		{"late handshake", PhaseHandshake, context.DeadlineExceeded, Error{Phase: PhaseHandshake, Code: CodeTimeout}},
+		{"late read", PhaseHandshake, readError(os.ErrDeadlineExceeded), Error{Phase: PhaseHandshake, Code: CodeTimeout}},
+		{"ETIMEDOUT", PhaseConnect, dialError(syscall.ETIMEDOUT), Error{Phase: PhaseConnect, Code: CodeTimeout}},
+
+		{"ECONNREFUSED", PhaseConnect, dialError(syscall.ECONNREFUSED), Error{Phase: PhaseConnect, Code: CodeRefused}},
+		{"ECONNRESET", PhaseHandshake, readError(syscall.ECONNRESET), Error{Phase: PhaseHandshake, Code: CodeReset}},
+		{"EPIPE", PhaseHandshake, readError(syscall.EPIPE), Error{Phase: PhaseHandshake, Code: CodeReset}},
+		{"ECONNABORTED", PhaseHandshake, readError(syscall.ECONNABORTED), Error{Phase: PhaseHandshake, Code: CodeReset}},
+		{"EHOSTUNREACH", PhaseConnect, dialError(syscall.EHOSTUNREACH), Error{Phase: PhaseConnect, Code: CodeUnreachable}},
+		{"ENETUNREACH", PhaseConnect, dialError(syscall.ENETUNREACH), Error{Phase: PhaseConnect, Code: CodeUnreachable}},
+		{"EHOSTDOWN", PhaseConnect, dialError(syscall.EHOSTDOWN), Error{Phase: PhaseConnect, Code: CodeUnreachable}},
+		{"EINVAL", PhaseConnect, dialError(syscall.EINVAL), Error{Phase: PhaseConnect, Code: CodeUnreachable}},
+
+		{"EMFILE", PhaseConnect, dialError(syscall.EMFILE), Error{Phase: PhaseLocal, Code: CodeShortage}},
+		{"ENFILE", PhaseConnect, dialError(syscall.ENFILE), Error{Phase: PhaseLocal, Code: CodeShortage}},
+		{"EADDRNOTAVAIL", PhaseConnect, dialError(syscall.EADDRNOTAVAIL), Error{Phase: PhaseLocal, Code: CodeShortage}},
+		{"EADDRINUSE", PhaseConnect, dialError(syscall.EADDRINUSE), Error{Phase: PhaseLocal, Code: CodeShortage}},
+		{"ENOBUFS", PhaseHandshake, readError(syscall.ENOBUFS), Error{Phase: PhaseLocal, Code: CodeShortage}},
+		{"ENOMEM", PhaseHandshake, readError(syscall.ENOMEM), Error{Phase: PhaseLocal, Code: CodeShortage}},
+		{"EACCES", PhaseConnect, dialError(syscall.EACCES), Error{Phase: PhaseLocal, Code: CodeDenied}},
+		{"EPERM", PhaseConnect, dialError(syscall.EPERM), Error{Phase: PhaseLocal, Code: CodeDenied}},
+
+		{"HTTP", PhaseHandshake, handshakeError(t, "HTTP/1.1 400 Bad Request\r\n\r\n"), Error{Phase: PhaseHandshake, Code: CodeNotTLS}},
+		{"a record too long", PhaseHandshake, handshakeError(t, "\x16\x03\x03\xff\xff"), Error{Phase: PhaseHandshake, Code: CodeBadRecord}},
+		{"an alert", PhaseHandshake, alert, Error{Phase: PhaseHandshake, Code: CodeAlert, Alert: 40}},
+		{"an alert of a private number", PhaseHandshake, handshakeError(t, "\x15\x03\x03\x00\x02\x02\xfa"), Error{Phase: PhaseHandshake, Code: CodeAlert, Alert: 250}},
+		{"our own alert", PhaseHandshake, handshakeError(t, "\x15\x03\x03\x00\x01\x02"), Error{Phase: PhaseHandshake, Code: CodeProtocol}},
+		{"an unknown handshake error", PhaseHandshake, errors.New("tls: some text"), Error{Phase: PhaseHandshake, Code: CodeProtocol}},
+		{"the end", PhaseHandshake, handshakeError(t, ""), Error{Phase: PhaseHandshake, Code: CodeEOF}},
+		{"the end within a record", PhaseHandshake, handshakeError(t, "\x16\x03\x03\x00\x50\x02"), Error{Phase: PhaseHandshake, Code: CodeEOF}},
+
+		{"one that is classified", PhaseHandshake, fmt.Errorf("again: %w", own), *own},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := classify(test.phase, test.err)
+			if got.Phase != test.want.Phase || got.Code != test.want.Code || got.Alert != test.want.Alert {
+				t.Errorf("classify(%s, %v) = %v, alert %d; want %s: %s, alert %d", test.phase, test.err, got, got.Alert, test.want.Phase, test.want.Code, test.want.Alert)
+			}
+			if got != own && !errors.Is(got, test.err) && got.Code != CodeNotTLS {
+				t.Errorf("%v does not unwrap to its cause", got)
+			}
+		})
+	}
+}
+
+func TestFirstBytes(t *testing.T) {
+	for answer, want := range map[string]string{
+		"HTTP/1.1 400 Bad Request\r\n\r\n": `the peer does not speak TLS: it began with "HTTP/" (HTTP)`,
+		"SSH-2.0-OpenSSH_9.2p1\r\n":        `the peer does not speak TLS: it began with "SSH-2" (SSH)`,
+		"220 mx.test ESMTP\r\n":            `the peer does not speak TLS: it began with "220 m" (SMTP or FTP)`,
+		"\xaa\xbb\xcc\xdd\xee\xff":         `the peer does not speak TLS: it began with "\xaa\xbb\xcc\xdd\xee" (no protocol known to certsweep)`,
+	} {
+		err := classify(PhaseHandshake, handshakeError(t, answer))
+		var header tls.RecordHeaderError
+		if !errors.As(err, &header) {
+			t.Errorf("%v does not unwrap to a RecordHeaderError", err)
+		}
+		if got := errors.Unwrap(err).Error(); len(got) < len(want) || got[:len(want)] != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func TestAlertName(t *testing.T) {
+	for alert, want := range map[uint8]string{
+		0: "close_notify", 40: "handshake_failure", 70: "protocol_version", 112: "unrecognized_name",
+		116: "certificate_required", 250: "alert_250",
+	} {
+		if got := AlertName(alert); got != want {
+			t.Errorf("AlertName(%d) = %q, want %q", alert, got, want)
+		}
+	}
+}
+
+// TestCodesInSchema holds the schema of the records to the codes of this
+// package. It reads the source, so that no constant is forgotten.
+func TestCodesInSchema(t *testing.T) {
+	codes, phases := schemaEnum(t, "code"), schemaEnum(t, "phase")
+	for _, want := range []struct {
+		kind   string
+		schema []string
+		least  int
+	}{{"Code", codes, 20}, {"Phase", phases, 5}} {
+		declared := constants(t, "errors.go", want.kind)
+		if len(declared) < want.least {
+			t.Errorf("found %d constants of type %s in the source, want %d or more", len(declared), want.kind, want.least)
+		}
+		for name, value := range declared {
+			if !slices.Contains(want.schema, value) {
+				t.Errorf("%s = %q is not in results/schema.json", name, value)
+			}
+		}
+	}
+}
+
+// constants returns the string constants of a type, by name.
+func constants(t *testing.T, file, kind string) map[string]string {
+	t.Helper()
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := make(map[string]string)
+	ast.Inspect(parsed, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok {
+			return true
+		}
+		if id, ok := spec.Type.(*ast.Ident); !ok || id.Name != kind {
+			return true
+		}
+		for i, name := range spec.Names {
+			value, err := strconv.Unquote(spec.Values[i].(*ast.BasicLit).Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found[name.Name] = value
+		}
+		return true
+	})
+	return found
+}
+
+func schemaEnum(t *testing.T, property string) []string {
+	t.Helper()
+	text, err := os.ReadFile("../results/schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var schema struct {
+		Properties struct {
+			Error struct {
+				Properties map[string]struct{ Enum []string }
+			}
+		}
+	}
+	if err := json.Unmarshal(text, &schema); err != nil {
+		t.Fatal(err)
+	}
+	return schema.Properties.Error.Properties[property].Enum
+}
