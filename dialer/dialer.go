@@ -53,6 +53,7 @@ type Dialer struct {
 	base      *tls.Config
 	netDialer *net.Dialer
 	resolver  *Resolver
+	clients   sync.Pool // of *client
 	rescues   chan struct{}
 	rescued   atomic.Int64
 }
@@ -98,6 +99,7 @@ func (d *Dialer) init() {
 		}
 		d.netDialer.ControlContext = lingerControl(d.netDialer.ControlContext)
 
+		d.clients.New = func() any { return d.newClient() }
 		d.rescues = make(chan struct{}, rescuesInFlight)
 		d.resolver = d.Resolver
 		if d.resolver == nil {
@@ -162,6 +164,7 @@ type attempt struct {
 	h        *Handshake
 	endpoint Endpoint
 
+	config    *tls.Config
 	noSNI     bool      // whatever the Dialer says
 	phase     Phase     // where it is
 	start     time.Time // of the phase
@@ -173,6 +176,9 @@ var errConnectTimeout = errors.New("no answer to the TCP connect in time")
 
 // run makes the connection, from the TCP connect to the close after the drain.
 func (a *attempt) run(parent context.Context) *Error {
+	c := a.d.clients.Get().(*client)
+	defer a.d.clients.Put(c)
+	c.take(a)
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
 	// tls.Dialer spends NetDialer.Timeout on the handshake too, so the
@@ -219,11 +225,10 @@ func (d *Dialer) connectTimeout() time.Duration {
 
 // dial connects and makes the handshake.
 func (a *attempt) dial(ctx context.Context) (*tls.Conn, error) {
-	config := a.config()
 	if a.endpoint.StartTLS != "" {
-		return a.dialStartTLS(ctx, config)
+		return a.dialStartTLS(ctx, a.config)
 	}
-	dialer := tls.Dialer{NetDialer: a.d.netDialer, Config: config}
+	dialer := tls.Dialer{NetDialer: a.d.netDialer, Config: a.config}
 	conn, err := dialer.DialContext(ctx, "tcp", a.h.Addr.String())
 	if err != nil {
 		return nil, err
@@ -231,35 +236,46 @@ func (a *attempt) dial(ctx context.Context) (*tls.Conn, error) {
 	return conn.(*tls.Conn), nil
 }
 
-// config returns the configuration of one connection: the base with this
-// endpoint's name and with callbacks that keep what they are shown.
-func (a *attempt) config() *tls.Config {
-	config := a.d.base.Clone()
-	config.ServerName = a.endpoint.Name()
-	if a.d.NoSNI || a.noSNI {
-		// An address is never sent as a name (RFC 6066 §3), and an empty
-		// ServerName would be filled in by tls.Dialer.
-		config.ServerName = a.h.Addr.Addr().String()
-	}
-	if _, err := netip.ParseAddr(config.ServerName); err != nil {
-		a.h.ServerName = config.ServerName
-	}
-	config.VerifyConnection = func(state tls.ConnectionState) error {
-		a.h.keep(&state)
+// client is a TLS configuration for one connection at a time: the Dialer's,
+// with the name and the callbacks of the attempt that has it. It is used again,
+// as a clone for each of thousands of dead targets is worth saving.
+type client struct {
+	config  *tls.Config
+	attempt *attempt
+}
+
+func (d *Dialer) newClient() *client {
+	c := &client{config: d.base.Clone()}
+	certificates := c.config.Certificates
+	c.config.VerifyConnection = func(state tls.ConnectionState) error {
+		c.attempt.h.keep(&state)
 		return nil
 	}
-	certificates := config.Certificates
-	config.GetClientCertificate = func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		a.requested = true
+	c.config.GetClientCertificate = func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		c.attempt.requested = true
 		for i := range certificates {
 			if info.SupportsCertificate(&certificates[i]) == nil {
-				a.sentCert = true
+				c.attempt.sentCert = true
 				return &certificates[i], nil
 			}
 		}
 		return new(tls.Certificate), nil
 	}
-	return config
+	return c
+}
+
+// take gives the client to an attempt, until it is put back.
+func (c *client) take(a *attempt) {
+	c.attempt, a.config = a, c.config
+	c.config.ServerName = a.endpoint.Name()
+	if a.d.NoSNI || a.noSNI {
+		// An address is never sent as a name (RFC 6066 §3), and an empty
+		// ServerName would be filled in by tls.Dialer.
+		c.config.ServerName = a.h.Addr.Addr().String()
+	}
+	if _, err := netip.ParseAddr(c.config.ServerName); err != nil {
+		a.h.ServerName = c.config.ServerName
+	}
 }
 
 // failure classifies what ended the attempt. It returns nil where the server

@@ -80,12 +80,8 @@ func (s *Scanner) Scan(ctx context.Context, targets iter.Seq2[Target, error], em
 	for range s.workers() {
 		pool.Go(func() error {
 			for t := range work {
-				s.probe(ctx, t, func(r *results.Record) {
-					select {
-					case found <- r:
-					case <-ctx.Done():
-					}
-				})
+				// Scan reads to the end whatever happens, so this never hangs.
+				s.probe(ctx, t, func(r *results.Record) { found <- r })
 			}
 			return nil
 		})

@@ -2,8 +2,24 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"runtime/debug"
 	"syscall"
 )
+
+// tuneCollector lets the heap of a small scan grow further between two
+// collections: each has to walk the stack of every worker, and a dead target
+// leaves little else to collect. With thousands in flight, memory counts for
+// more. GOGC in the environment wins.
+func tuneCollector(inFlight int) {
+	const (
+		smallScan    = 2000
+		smallPercent = 200
+	)
+	if os.Getenv("GOGC") == "" && inFlight <= smallScan {
+		debug.SetGCPercent(smallPercent)
+	}
+}
 
 // fitDescriptors returns the number of targets in flight: what was asked for,
 // or less where this process may not open that many sockets. The Go runtime has

@@ -60,6 +60,7 @@ func (e *environment) scan(args []string) error {
 		return err
 	}
 	s.Workers = e.fitDescriptors(&o)
+	tuneCollector(s.Workers)
 	complete := o.complete()
 	var count func() (int, error)
 	if in.countable {
