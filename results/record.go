@@ -58,7 +58,9 @@ type Record struct {
 	Verification *Verification  `json:"verification,omitempty"`
 	Findings     []Finding      `json:"findings"`
 	Drain        *Drain         `json:"drain,omitempty"`
-	Timing       Timing         `json:"timing"`
+	// Retries counts the tries after the first.
+	Retries int    `json:"retries,omitempty"`
+	Timing  Timing `json:"timing"`
 }
 
 // Error says where a probe ended and why.

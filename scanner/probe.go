@@ -21,51 +21,54 @@ const (
 )
 
 // probe makes the records of one target.
-func (s *Scanner) probe(ctx context.Context, t Target, emit func(*results.Record)) {
+func (sc *scan) probe(ctx context.Context, worker int, t Target, emit func(*results.Record)) {
 	began := time.Now()
 	defer func() {
 		if value := recover(); value != nil {
-			emit(s.record(t, began, dialer.Handshake{}, errPanic{value}))
+			emit(sc.record(t, began, dialer.Handshake{}, errPanic{value}))
 		}
 	}()
 	if t.Err != nil {
-		emit(s.record(t, began, dialer.Handshake{}, t.Err))
+		emit(sc.record(t, began, dialer.Handshake{}, t.Err))
 		return
 	}
-	if s.Lookup == nil {
-		emit(s.probeEndpoint(ctx, t, t.Endpoint, 0))
+	if sc.Lookup == nil {
+		emit(sc.probeEndpoint(ctx, worker, t, t.Endpoint, 0))
 		return
 	}
 	var addrs []netip.Addr
-	err := s.shortageFree(ctx, func(ctx context.Context) (err error) {
-		addrs, err = s.Lookup(ctx, t.Endpoint.Host)
+	err := sc.honest(ctx, worker, func(ctx context.Context) (err error) {
+		addrs, err = sc.Lookup(ctx, t.Endpoint.Host)
 		return err
 	})
 	resolve := time.Since(began)
 	if err != nil {
-		emit(s.record(t, began, dialer.Handshake{Timing: dialer.Timing{Resolve: resolve}}, err))
+		emit(sc.record(t, began, dialer.Handshake{Timing: dialer.Timing{Resolve: resolve}}, err))
 		return
 	}
 	for _, addr := range addrs {
 		e := t.Endpoint
 		e.Host, e.ServerName = addr.String(), t.Endpoint.Name()
-		emit(s.probeEndpoint(ctx, t, e, resolve))
+		emit(sc.probeEndpoint(ctx, worker, t, e, resolve))
 	}
 }
 
 // probeEndpoint makes the record of one endpoint of a target. resolve is the
 // time of a look-up that was made before.
-func (s *Scanner) probeEndpoint(ctx context.Context, t Target, e dialer.Endpoint, resolve time.Duration) *results.Record {
+func (sc *scan) probeEndpoint(ctx context.Context, worker int, t Target, e dialer.Endpoint, resolve time.Duration) *results.Record {
 	var began time.Time
 	var h dialer.Handshake
-	err := s.shortageFree(ctx, func(ctx context.Context) (err error) {
+	var retries int
+	err := sc.honest(ctx, worker, func(ctx context.Context) (err error) {
 		// What a shortage interrupted says nothing, nor does its time.
 		began = time.Now()
-		h, err = s.Probe(ctx, e)
+		h, retries, err = sc.tries(ctx, e)
 		return err
 	})
 	h.Timing.Resolve += resolve
-	return s.record(t, began.Add(-resolve), h, err)
+	r := sc.record(t, began.Add(-resolve), h, err)
+	r.Retries = retries
+	return r
 }
 
 // record is the only place where a handshake becomes a record.

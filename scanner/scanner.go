@@ -8,14 +8,15 @@ package scanner
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"net/netip"
 	"runtime"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
 
 	"certsweep/dialer"
 	"certsweep/results"
@@ -51,6 +52,21 @@ type Scanner struct {
 	// NoPostQuantum says that the hello offers no post-quantum group, so that
 	// its absence is no finding.
 	NoPostQuantum bool
+	// Retries is how often a target is tried again, within its Timeout, after a
+	// failure that another try can mend: a time-out, a reset, a name server that
+	// failed.
+	Retries int
+	// Rate is the most targets to begin in a second, further tries included; 0
+	// means as many as the workers can.
+	Rate float64
+	// PerHost is the most targets of one host, a name or an address, that are in
+	// flight together; 0 means no limit. The others wait without a worker.
+	PerHost int
+	// MemoryLimit is the most memory in bytes that the process may come to hold
+	// in its heap and stacks. When it nears the limit, the targets longest in
+	// flight are cut; they are tried once more when there is room again, and
+	// fail with [dialer.CodeMemoryCap] if they are cut again. 0 means no limit.
+	MemoryLimit int64
 	// Idle, where it is set, is called by Scan, as emit is, whenever no record
 	// is waiting: the moment to flush what was buffered.
 	Idle func() error
@@ -70,18 +86,19 @@ func (s *Scanner) Scan(ctx context.Context, targets iter.Seq2[Target, error], em
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 
+	sc := newScan(s)
 	work := make(chan Target)
 	found := make(chan *results.Record)
 	var pool errgroup.Group
 	pool.Go(func() error {
 		defer close(work)
-		return feed(ctx, targets, work)
+		return sc.feed(ctx, targets, work)
 	})
-	for range s.workers() {
+	for i := range s.workers() {
 		pool.Go(func() error {
 			for t := range work {
 				// Scan reads to the end whatever happens, so this never hangs.
-				s.probe(ctx, t, func(r *results.Record) { found <- r })
+				sc.serve(ctx, i, t, func(r *results.Record) { found <- r })
 			}
 			return nil
 		})
@@ -91,6 +108,13 @@ func (s *Scanner) Scan(ctx context.Context, targets iter.Seq2[Target, error], em
 		fed = pool.Wait()
 		close(found)
 	}()
+	done := make(chan struct{})
+	var watch sync.WaitGroup
+	if sc.memory != nil {
+		watch.Go(func() { sc.memory.watch(done) })
+	}
+	defer watch.Wait()
+	defer close(done)
 
 	if err := s.drain(ctx, found, emit); err != nil {
 		cancel(err)
@@ -101,18 +125,56 @@ func (s *Scanner) Scan(ctx context.Context, targets iter.Seq2[Target, error], em
 	return fed
 }
 
-func (s *Scanner) workers() int {
-	if s.Workers > 0 {
-		return s.Workers
+// scan is the state of one call of Scan.
+type scan struct {
+	*Scanner
+	limiter *rate.Limiter // nil without a limit
+	hosts   *hosts        // nil without a limit
+	memory  *memory       // nil without a limit
+}
+
+func newScan(s *Scanner) *scan {
+	sc := &scan{Scanner: s}
+	if s.Rate > 0 {
+		// A burst of 10 ms spares a timer for each target of a fast scan.
+		sc.limiter = rate.NewLimiter(rate.Limit(s.Rate), max(1, int(s.Rate/100)))
 	}
-	return DefaultWorkers
+	if s.PerHost > 0 {
+		sc.hosts = newHosts(s.PerHost)
+	}
+	if s.MemoryLimit > 0 {
+		sc.memory = newMemory(s.MemoryLimit, s.workers(), readHeap)
+	}
+	return sc
+}
+
+// begin waits for the target's turn under the rate limit.
+func (sc *scan) begin(ctx context.Context) error {
+	if sc.limiter == nil {
+		return nil
+	}
+	return sc.limiter.Wait(ctx)
 }
 
 // feed hands targets to the workers.
-func feed(ctx context.Context, targets iter.Seq2[Target, error], work chan<- Target) error {
+func (sc *scan) feed(ctx context.Context, targets iter.Seq2[Target, error], work chan<- Target) error {
 	for t, err := range targets {
 		if err != nil {
 			return err
+		}
+		if t.Err == nil {
+			if sc.hosts != nil {
+				admitted, err := sc.hosts.admit(ctx, t)
+				if err != nil {
+					return err
+				}
+				if !admitted {
+					continue
+				}
+			}
+			if sc.begin(ctx) != nil {
+				return context.Cause(ctx)
+			}
 		}
 		select {
 		case work <- t:
@@ -121,6 +183,28 @@ func feed(ctx context.Context, targets iter.Seq2[Target, error], work chan<- Tar
 		}
 	}
 	return nil
+}
+
+// serve makes the records of a target, and of those that waited for its host.
+func (sc *scan) serve(ctx context.Context, worker int, t Target, emit func(*results.Record)) {
+	for {
+		sc.probe(ctx, worker, t, emit)
+		if sc.hosts == nil || t.Err != nil {
+			return
+		}
+		next, ok := sc.hosts.done(t)
+		if !ok || sc.begin(ctx) != nil {
+			return
+		}
+		t = next
+	}
+}
+
+func (s *Scanner) workers() int {
+	if s.Workers > 0 {
+		return s.Workers
+	}
+	return DefaultWorkers
 }
 
 // drain gives records to emit until there are no more.
@@ -161,35 +245,6 @@ func (s *Scanner) next(ctx context.Context, found <-chan *results.Record) (r *re
 		return r, open, nil
 	case <-ctx.Done():
 		return nil, false, context.Cause(ctx)
-	}
-}
-
-// The back-off of a target that this machine could not serve: short at first,
-// since another connection's end frees what is lacking, and never so long that
-// the scan seems to stand.
-const (
-	minBackOff = 20 * time.Millisecond
-	maxBackOff = time.Second
-)
-
-// shortageFree calls try until it ends with anything but a shortage of our
-// own, each time with the target's full time. The worker that waits takes no
-// other target, so a shortage also lowers the number in flight.
-func (s *Scanner) shortageFree(ctx context.Context, try func(context.Context) error) error {
-	for wait := minBackOff; ; wait = min(2*wait, maxBackOff) {
-		limited, cancel := context.WithTimeout(ctx, s.timeout())
-		err := try(limited)
-		cancel()
-		if e, ok := errors.AsType[*dialer.Error](err); !ok || e.Code != dialer.CodeShortage {
-			return err
-		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return err
-		}
 	}
 }
 
