@@ -130,8 +130,14 @@ func (o *checkOptions) validate(fs *pflag.FlagSet) error {
 			return usageError("--%s says how to scan, and --from scans nothing: leave one of them out", name)
 		}
 	}
-	if slices.Contains(o.from, "-") && slices.Contains(o.scan.files, "-") {
-		return usageError("standard input is either records (--from -) or a list of targets (-)")
+	readers := 0
+	for _, name := range slices.Concat(o.from, o.scan.files, []string{o.gate.baseline}) {
+		if name == "-" {
+			readers++
+		}
+	}
+	if readers > 1 {
+		return usageError("standard input can be read once: as a list (-), as --from - or as --baseline -")
 	}
 	if o.gate.minTLS != 0 && o.scan.maxTLS != 0 && o.gate.minTLS > o.scan.maxTLS {
 		return usageError("--min-tls %s asks for more than --max-tls %s offers", &o.gate.minTLS, &o.scan.maxTLS)

@@ -39,13 +39,13 @@ check is stopped.
 
 Expectations stand in the list, behind the target; a mistake there ends with status 2 before
 anything is dialed:
-  min-days=30  min-lifetime-left=20%  tls=1.3    as the flags --min-days --min-lifetime-left --min-tls
-  issuer="Let's Encrypt"                         part of the issuer's name; several: one of them
-  name=*.example.com                             a name that the certificate has; several: all of them
-  pin=sha256/DIGEST                              SHA-256 of the public key, base64 or hex; several: one of them
-  expect=untrusted                               is so, and fails when it is not any more
-  ignore=weak_key                                codes to say nothing of
-  optional                                       may be down
+  min-days=30  min-lifetime-left=20%  tls=1.3   as the flags, --min-tls for tls=
+  issuer="Let's Encrypt"   part of the issuer's name; of several, one
+  name=*.example.com       a name that the certificate is good for; of several, all
+  pin=sha256/DIGEST        SHA-256 of the public key, in base64 or hex; of several, one
+  expect=untrusted         known to be so: passes, and fails when it is not so any more
+  ignore=weak_key          findings to say nothing of
+  optional                 may be down
 A line "@defaults ATTRIBUTES" holds for the lines below it, up to the next one.
 
 Scanning:
@@ -80,7 +80,8 @@ Every flag can be set in the environment as CERTSWEEP_<FLAG>, such as CERTSWEEP_
 
 Exit status: 0 all was checked and passes (warnings pass); 1 something fails; 2 wrong usage, or a
 mistake in the list; 3 nothing fails, but something could not be checked, there was no target, or
-a report could not be written; 130, 143 ended by a signal. With --format nagios: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
+a report could not be written; 130, 143 ended by a signal. With --format nagios: 0 OK, 1 WARNING,
+2 CRITICAL, 3 UNKNOWN.
 
 Examples:
   certsweep check -t example.com -t 'mail.example.com:25 starttls=smtp min-days=20'
