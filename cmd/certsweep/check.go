@@ -102,6 +102,11 @@ func (e *environment) newCheck(fs *pflag.FlagSet, o *checkOptions) (*check, erro
 	}
 	c := &check{environment: e, options: o}
 	var err error
+	if len(o.from) == 0 {
+		if c.scanner, err = o.scan.scanner(); err != nil {
+			return nil, err
+		}
+	}
 	if c.policy, err = o.gate.policy(); err != nil {
 		return nil, err
 	}
@@ -152,6 +157,7 @@ func (o *checkOptions) validate(fs *pflag.FlagSet) error {
 type check struct {
 	*environment
 	options *checkOptions
+	scanner *scanner.Scanner // nil with --from
 	list    *list
 	policy  *policy.Policy
 	reports *reports
@@ -177,14 +183,10 @@ func (c *check) scan() error {
 	if err != nil {
 		return err
 	}
-	s, err := o.scanner()
-	if err != nil {
-		return err
-	}
-	s.Workers = c.fitDescriptors(o)
+	c.scanner.Workers = c.fitDescriptors(o)
 	progress := startProgress(c.stderr, o, func() (int, error) { return c.list.count(o.complete()) })
 	defer progress.stop()
-	err = s.Scan(c.abort, scanner.Until(c.stop, targets), func(r *results.Record) error {
+	err = c.scanner.Scan(c.abort, scanner.Until(c.stop, targets), func(r *results.Record) error {
 		progress.add(r)
 		return c.judge(r)
 	})
@@ -247,8 +249,8 @@ func (o *checkOptions) unknown(stdout io.Writer, err error) error {
 	if !o.nagios() || !errors.As(err, &exit) {
 		return err
 	}
-	line, _, _ := strings.Cut(exit.Error(), "\n")
-	fmt.Fprintf(stdout, "CERTSWEEP UNKNOWN - %s\n", strings.ReplaceAll(line, "|", "¦"))
+	// A bar begins performance data, and a line's end the long output.
+	fmt.Fprintf(stdout, "CERTSWEEP UNKNOWN - %s\n", strings.NewReplacer("|", "¦", "\n", "; ").Replace(exit.Error()))
 	return &exitError{exitIncomplete, exit.err}
 }
 
