@@ -25,6 +25,9 @@ type Target struct {
 	// Attributes are those that only a check gives a meaning to, the
 	// @defaults of the lines above first.
 	Attributes []Attribute
+	// IsDefaults says that the line is @defaults and no target. Only
+	// [ReadLines] yields it.
+	IsDefaults bool
 	// Err says why the line makes no sense; it is a *[LineError].
 	Err error
 
@@ -37,7 +40,9 @@ type Target struct {
 // "".
 type Attribute struct {
 	Key, Value string
-	Column     int // of the key, in bytes from 1
+	// Line and Column say where the key stands, both from 1, the column in
+	// bytes. The line is that of @defaults for what comes from there.
+	Line, Column int
 }
 
 // Codes of lines that make no sense, which stand in records beside those of
@@ -82,9 +87,16 @@ type line struct {
 }
 
 // parseLine reads one line. ok is false for a line without a target: a blank
-// one, or a comment.
-func parseLine(number int, text string) (l line, ok bool) {
+// one, or a comment. long says that text is only its beginning.
+func parseLine(number int, text string, long bool) (l line, ok bool) {
 	l.target.Line = number
+	if long {
+		l.target.Text = cutText(text)
+		l.target.Err = &LineError{
+			Line: number, Code: CodeLineTooLong, Err: fmt.Errorf("the line is longer than %d bytes", maxLine),
+		}
+		return l, true
+	}
 	fields, err := splitFields(text)
 	if len(fields) == 0 && err == nil {
 		return l, false
@@ -115,7 +127,7 @@ func (l *line) parse(fields []field) error {
 	}
 	for _, f := range fields[1:] {
 		key, value, _ := strings.Cut(f.text, "=")
-		a := Attribute{Key: strings.Clone(key), Value: strings.Clone(value), Column: f.column}
+		a := Attribute{Key: strings.Clone(key), Value: strings.Clone(value), Line: l.target.Line, Column: f.column}
 		if err := l.check(a); err != nil {
 			return &fieldError{f.column, err}
 		}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"iter"
 	"net/netip"
-	"slices"
 	"strings"
 )
 
@@ -25,6 +24,18 @@ const byteOrderMark = "\uFEFF"
 // A line that makes no sense, or is longer than 64 KiB, is a target whose Err
 // is set. The error of the sequence is that of r; it comes last.
 func ReadTargets(r io.Reader) iter.Seq2[Target, error] {
+	return readLines(r, yieldTargets)
+}
+
+// ReadLines reads a target list as ReadTargets does, for those who want to know
+// what it says and not whom to dial: a prefix is one target, whose Endpoint has
+// no host, and a line @defaults is yielded too.
+func ReadLines(r io.Reader) iter.Seq2[Target, error] {
+	return readLines(r, yieldWhole)
+}
+
+// readLines hands the lines to yieldLine, which returns false to end it.
+func readLines(r io.Reader, yieldLine func(l line, defaults []Attribute, yield func(Target, error) bool) bool) iter.Seq2[Target, error] {
 	return func(yield func(Target, error) bool) {
 		lines := bufio.NewReaderSize(r, maxLine+2) // with CR and LF
 		var defaults []Attribute
@@ -34,31 +45,26 @@ func ReadTargets(r io.Reader) iter.Seq2[Target, error] {
 				yield(Target{}, fmt.Errorf("line %d: %w", number, err))
 				return
 			}
-			if !yieldLine(number, text, long, &defaults, yield) || err != nil {
+			l, ok := parseLine(number, text, long)
+			if ok && !yieldLine(l, defaults, yield) || err != nil {
 				return
+			}
+			if l.defaults && l.target.Err == nil {
+				defaults = l.attributes
 			}
 		}
 	}
 }
 
-// yieldLine yields the targets of one line.
-func yieldLine(number int, text string, long bool, defaults *[]Attribute, yield func(Target, error) bool) bool {
-	if long {
-		return yield(Target{Line: number, Text: cutText(text), Err: &LineError{
-			Line: number, Code: CodeLineTooLong, Err: fmt.Errorf("the line is longer than %d bytes", maxLine),
-		}}, nil)
-	}
-	l, ok := parseLine(number, text)
+// yieldTargets yields the targets of one line.
+func yieldTargets(l line, defaults []Attribute, yield func(Target, error) bool) bool {
 	switch {
-	case !ok:
-		return true
 	case l.target.Err != nil:
 		return yield(l.target, nil)
 	case l.defaults:
-		*defaults = slices.Clone(l.attributes)
 		return true
 	}
-	l.apply(*defaults)
+	l.apply(defaults)
 	if !l.prefix.IsValid() {
 		return yield(l.target, nil)
 	}
@@ -69,6 +75,17 @@ func yieldLine(number int, text string, long bool, defaults *[]Attribute, yield 
 		}
 	}
 	return true
+}
+
+// yieldWhole yields one line as one target.
+func yieldWhole(l line, defaults []Attribute, yield func(Target, error) bool) bool {
+	if l.target.Err == nil {
+		if l.target.IsDefaults = l.defaults; l.defaults {
+			defaults = nil
+		}
+		l.apply(defaults)
+	}
+	return yield(l.target, nil)
 }
 
 // readLine returns a line without its end, or the beginning of one that is

@@ -203,12 +203,45 @@ d.test
 		}
 		got = append(got, line{target.Endpoint.Host, target.Tag, target.Attributes})
 	}
-	defaults := []Attribute{{"tls", "1.3", 22}, {"ignore", "weak_key", 30}}
+	defaults := []Attribute{{"tls", "1.3", 3, 22}, {"ignore", "weak_key", 3, 30}}
 	want := []line{
-		{"a.test", "first", []Attribute{{"min-days", "30", 18}, {"issuer", "Let's Encrypt", 30}, {"optional", "", 53}}},
+		{"a.test", "first", []Attribute{{"min-days", "30", 2, 18}, {"issuer", "Let's Encrypt", 2, 30}, {"optional", "", 2, 53}}},
 		{"b.test", "second", defaults},
-		{"c.test", `third and "last"`, slices.Concat(defaults, []Attribute{{"min-days", "7", 33}})},
+		{"c.test", `third and "last"`, slices.Concat(defaults, []Attribute{{"min-days", "7", 5, 33}})},
 		{"d.test", "", nil},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func TestReadLines(t *testing.T) {
+	const list = `
+0.0.0.0/0:8443
+@defaults tag=x tls=1.3
+a.test optional # no more
+@defaults nonsense
+`
+	type line struct {
+		line       int
+		text, tag  string
+		isDefaults bool
+		attributes []Attribute
+		bad        bool
+	}
+	tls := Attribute{"tls", "1.3", 3, 17}
+	want := []line{
+		{2, "0.0.0.0/0:8443", "", false, nil, false},
+		{3, "", "x", true, []Attribute{tls}, false},
+		{4, "a.test", "x", false, []Attribute{tls, {"optional", "", 4, 8}}, false},
+		{5, "@defaults nonsense", "", false, nil, true},
+	}
+	var got []line
+	for target, err := range ReadLines(strings.NewReader(list)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, line{target.Line, target.Text, target.Tag, target.IsDefaults, target.Attributes, target.Err != nil})
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -14,6 +15,7 @@ import (
 type input struct {
 	io.Reader
 	files []*os.File
+	parts []*wholeLines // of the Reader, in order
 	// countable says that it can be read twice, so that its targets may be
 	// counted for a progress bar.
 	countable bool
@@ -32,7 +34,7 @@ func openInput(stop context.Context, o *options, stdin *os.File, stdinIsTerminal
 	if len(names) == 0 && len(o.targets) == 0 {
 		return nil, usageError("no targets: name a FILE, pipe a list into standard input, or use --target\nsee certsweep --help")
 	}
-	readers := []io.Reader{in.targetLines()}
+	in.add("", in.targetLines())
 	for _, name := range names {
 		file := stdin
 		if name != "-" {
@@ -56,11 +58,36 @@ func openInput(stop context.Context, o *options, stdin *os.File, stdinIsTerminal
 			in.countable = false
 			r = interruptible(stop, file)
 		}
-		readers = append(readers, &wholeLines{r: r})
+		in.add(name, r)
 	}
 	in.names = names
-	in.Reader = io.MultiReader(readers...)
+	in.join()
 	return in, nil
+}
+
+func (in *input) add(name string, r io.Reader) {
+	in.parts = append(in.parts, &wholeLines{name: name, r: r})
+}
+
+func (in *input) join() {
+	var readers []io.Reader
+	for _, part := range in.parts {
+		readers = append(readers, part)
+	}
+	in.Reader = io.MultiReader(readers...)
+}
+
+// locate returns the name of the file that a line is in, "" for --target and
+// "-" for standard input, and the line's number there. The line must have been
+// read.
+func (in *input) locate(line int) (name string, number int) {
+	for _, part := range in.parts {
+		if line <= part.lines {
+			return part.name, line
+		}
+		line -= part.lines
+	}
+	return "", 0
 }
 
 func (in *input) targetLines() io.Reader {
@@ -72,8 +99,8 @@ func (in *input) targetLines() io.Reader {
 
 // again returns a second reader of the same list.
 func (in *input) again() (io.ReadCloser, error) {
-	readers := []io.Reader{in.targetLines()}
 	second := &input{}
+	second.add("", in.targetLines())
 	for _, name := range in.names {
 		file, err := os.Open(name)
 		if err != nil {
@@ -81,9 +108,9 @@ func (in *input) again() (io.ReadCloser, error) {
 			return nil, err
 		}
 		second.files = append(second.files, file)
-		readers = append(readers, &wholeLines{r: file})
+		second.add(name, file)
 	}
-	second.Reader = io.MultiReader(readers...)
+	second.join()
 	return second, nil
 }
 
@@ -97,17 +124,21 @@ func (in *input) Close() error {
 // wholeLines ends a last line that has no end of its own, so that it does not
 // run on into the next file.
 type wholeLines struct {
-	r    io.Reader
-	open bool // the last byte read was not a line's end
+	name  string
+	r     io.Reader
+	lines int  // that were read
+	open  bool // the last byte read was not a line's end
 }
 
 func (w *wholeLines) Read(p []byte) (int, error) {
 	n, err := w.r.Read(p)
 	if n > 0 {
 		w.open = p[n-1] != '\n'
+		w.lines += bytes.Count(p[:n], []byte{'\n'})
 	}
 	if n == 0 && err == io.EOF && w.open && len(p) > 0 {
 		w.open = false
+		w.lines++
 		p[0] = '\n'
 		return 1, nil
 	}

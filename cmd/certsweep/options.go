@@ -102,14 +102,26 @@ func usageError(format string, args ...any) error {
 // parseOptions reads the flags of a command and, for those not given, the
 // environment.
 func parseOptions(command string, args []string, o interface{ register(*pflag.FlagSet) }) (*pflag.FlagSet, error) {
+	fs, err := parseFlags(command, args, o)
+	if err != nil {
+		return nil, err
+	}
+	return fs, parseEnvironment(fs)
+}
+
+func parseFlags(command string, args []string, o interface{ register(*pflag.FlagSet) }) (*pflag.FlagSet, error) {
 	fs := pflag.NewFlagSet(command, pflag.ContinueOnError)
 	fs.SortFlags = false
 	fs.Usage = func() {}
 	o.register(fs)
 	if err := fs.Parse(args); err != nil {
-		return nil, usageError("%w\n%s", err, hint(fs, err))
+		return nil, usageError("%w\n%s", err, hint(command, fs, err))
 	}
-	var err error
+	return fs, nil
+}
+
+// parseEnvironment sets the flags that were not given.
+func parseEnvironment(fs *pflag.FlagSet) (err error) {
 	fs.VisitAll(func(f *pflag.Flag) {
 		name := "CERTSWEEP_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 		value, ok := os.LookupEnv(name)
@@ -126,11 +138,11 @@ func parseOptions(command string, args []string, o interface{ register(*pflag.Fl
 			}
 		}
 	})
-	return fs, err
+	return err
 }
 
 // hint names the flag that was probably meant.
-func hint(fs *pflag.FlagSet, err error) string {
+func hint(command string, fs *pflag.FlagSet, err error) string {
 	var unknown *pflag.NotExistError
 	if errors.As(err, &unknown) {
 		best, bestDistance := "", 3
@@ -140,10 +152,10 @@ func hint(fs *pflag.FlagSet, err error) string {
 			}
 		})
 		if best != "" {
-			return "did you mean --" + best + "? See certsweep --help"
+			return "did you mean --" + best + "? See " + command + " --help"
 		}
 	}
-	return "see certsweep --help"
+	return "see " + command + " --help"
 }
 
 // distance is the Levenshtein distance of two short words.

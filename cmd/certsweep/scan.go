@@ -31,8 +31,13 @@ type environment struct {
 
 // run runs the command that args name.
 func (e *environment) run(args []string) error {
-	if len(args) > 0 && args[0] == "demo" {
-		return e.demo(args[1:])
+	if len(args) > 0 {
+		switch args[0] {
+		case "check":
+			return e.check(args[1:])
+		case "demo":
+			return e.demo(args[1:])
+		}
 	}
 	return e.scan(args)
 }

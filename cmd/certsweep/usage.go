@@ -6,6 +6,9 @@ const usage = `certsweep scans lists of TLS endpoints and writes one JSON line f
 
 Usage:
   certsweep [flags] [FILE|-]...   scan the targets in each FILE, or in standard input
+  certsweep check [flags] [FILE|-]...
+                                  scan, print what is wrong, and gate on it: see
+                                  certsweep check --help
   certsweep demo [flags]          scan a farm of loopback servers that it starts itself
 
 Targets, one a line: host, host:port, address, [v6]:port, URL, prefix/bits,
@@ -57,8 +60,9 @@ Every flag can be set in the environment as CERTSWEEP_<FLAG>, such as
 CERTSWEEP_CONCURRENCY=200. A duration is 500ms, 10s or 1m30s; a bare number is
 seconds. A size is 65536, 64KiB or 1MiB.
 
-Exit status: 0 every target has its record; 2 wrong usage or unreadable input;
-3 could not finish, or there was no target; 130, 143 ended by a signal.
+Exit status: 0 every target has its record; 1 a check has findings; 2 wrong
+usage or unreadable input; 3 could not finish, or there was no target; 130, 143
+ended by a signal.
 
 Examples:
   certsweep hosts.txt | jq -r 'select(.status=="ok") | [.host, .certificate.not_after] | @tsv'

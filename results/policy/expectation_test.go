@@ -185,6 +185,30 @@ func TestExpectationsJoinByLineThenInput(t *testing.T) {
 	}
 }
 
+func TestExpectationsWithDefaults(t *testing.T) {
+	var x policy.Expectations
+	own, defaults := new(policy.Expectation), new(policy.Expectation)
+	x.AddDefaults(0, nil)
+	x.AddDefaults(3, defaults)
+	x.AddDefaults(8, nil)
+	x.Add(1, "a.example", own)
+	x.Add(5, "a.example", own)
+	r := *only(t, "good", "www.example.com")
+	for _, test := range []struct {
+		line  int
+		input string
+		want  *policy.Expectation
+	}{
+		{1, "a.example", own}, {2, "a.example", nil}, {4, "a.example", defaults}, {5, "a.example", own},
+		{5, "b.example", defaults}, {7, "b.example", defaults}, {9, "a.example", nil}, {0, "a.example", nil},
+	} {
+		r.Line, r.Input = test.line, test.input
+		if got := x.For(&r); got != test.want {
+			t.Errorf("line %d, %s: got %p, want %p", test.line, test.input, got, test.want)
+		}
+	}
+}
+
 func FuzzSet(f *testing.F) {
 	for _, seed := range [][2]string{
 		{"min-days", "30"}, {"min-lifetime-left", "20%"}, {"tls", "1.3"}, {"issuer", "Let's Encrypt"},

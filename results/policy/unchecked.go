@@ -25,6 +25,10 @@ func (j *judgement) unchecked() {
 	j.verdict.add(CodeUnchecked, level, describeError(j.record))
 }
 
+// CodeNoRecord is the error code of a target that a check of saved records has
+// on its list and not in the records. Its phase is input.
+const CodeNoRecord = "no_record"
+
 // unreachable reports whether an error is of the kind that a host or service
 // gives that is down: it has no address, no connection could be made, or the
 // connection broke off or fell silent. A bad line, a lack of this machine's
@@ -68,6 +72,7 @@ func describeError(r *results.Record) string {
 }
 
 // errorTexts says for each error code what happened and what to look at.
+// CodeNoRecord is the one that no scan writes.
 var errorTexts = map[string]string{
 	"bad_target":         "the line is no target: mend it",
 	"line_too_long":      "the line is too long: mend it",
@@ -90,6 +95,7 @@ var errorTexts = map[string]string{
 	"too_large":          "the peer sent more than a handshake may have",
 	"memory_cap":         "given up for --max-memory: raise it, or scan less at a time",
 	"internal":           "certsweep failed on it, which is a bug: please report it",
+	CodeNoRecord:         "no saved record is about it: scan it",
 	"starttls_refused":   "the peer offers no STARTTLS: enable it, or mend the target's scheme",
 	"starttls_injection": "the peer sent data behind its STARTTLS answer, which may be an attack: look at the path to it",
 }

@@ -1,0 +1,260 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+
+	"certsweep/results"
+	"certsweep/results/policy"
+	"certsweep/results/report"
+	"certsweep/scanner"
+)
+
+// checkOptions holds the flags of a check: those of a scan, but for what it
+// writes, and its own.
+type checkOptions struct {
+	scan options
+	gate gateOptions
+
+	from    []string
+	format  string
+	output  string
+	reports []string
+
+	scanning []string // flags that say how to scan
+	given    []string // flags of the command line
+}
+
+// notInCheck are flags of a scan that a check does not have, or has with a
+// meaning of its own: its --output is a report, and its --min-tls asks for a
+// version instead of limiting what is offered.
+var notInCheck = []string{"chain", "pem", "output", "summary", "min-tls"}
+
+// sharedFlags are flags of a scan that mean something without one too.
+var sharedFlags = []string{"target", "progress", "quiet", "version", "help"}
+
+func (o *checkOptions) register(fs *pflag.FlagSet) {
+	scan := pflag.NewFlagSet("", pflag.ContinueOnError)
+	o.scan.register(scan)
+	scan.VisitAll(func(f *pflag.Flag) {
+		if slices.Contains(notInCheck, f.Name) {
+			return
+		}
+		fs.AddFlag(f)
+		if !slices.Contains(sharedFlags, f.Name) {
+			o.scanning = append(o.scanning, f.Name)
+		}
+	})
+	o.gate.register(fs)
+	fs.StringArrayVar(&o.from, "from", nil, "")
+	fs.StringVar(&o.format, "format", string(report.Text), "")
+	fs.StringVarP(&o.output, "output", "o", "", "")
+	fs.StringArrayVar(&o.reports, "report", nil, "")
+}
+
+// check scans, or reads saved records, judges every record, and ends with the
+// status that the worst of them asks for.
+func (e *environment) check(args []string) error {
+	var o checkOptions
+	fs, err := parseFlags("certsweep check", args, &o)
+	if err != nil {
+		return err
+	}
+	fs.Visit(func(f *pflag.Flag) { o.given = append(o.given, f.Name) })
+	if err := parseEnvironment(fs); err != nil {
+		return err
+	}
+	if o.scan.help {
+		_, err := io.WriteString(e.stdout, checkUsage)
+		return err
+	}
+	if done, err := e.inform(&o.scan); done {
+		return err
+	}
+	c, err := e.newCheck(fs, &o)
+	if err != nil {
+		return o.unknown(e.stdout, err)
+	}
+	defer c.reports.abort()
+	defer c.list.Close()
+	if len(o.from) > 0 {
+		err = c.readSaved()
+	} else {
+		err = c.scan()
+	}
+	return c.finish(err)
+}
+
+// newCheck reads and opens all that a check needs before anything is dialed.
+func (e *environment) newCheck(fs *pflag.FlagSet, o *checkOptions) (*check, error) {
+	if err := o.validate(fs); err != nil {
+		return nil, err
+	}
+	c := &check{environment: e, options: o}
+	var err error
+	if len(o.from) == 0 {
+		if c.scanner, err = o.scan.scanner(); err != nil {
+			return nil, err
+		}
+	}
+	if c.policy, err = o.gate.policy(); err != nil {
+		return nil, err
+	}
+	if c.policy.Baseline, err = e.readBaseline(o.gate.baseline); err != nil {
+		return nil, err
+	}
+	if c.list, err = e.openList(o); err != nil {
+		return nil, err
+	}
+	c.policy.Expectations = &c.list.expectations
+	c.reports, err = openReports(o, e.stdout, report.Options{Now: time.Now(), Locate: c.list.locate, Color: e.color()})
+	if err != nil {
+		c.list.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// validate checks what no single flag can, before anything is read.
+func (o *checkOptions) validate(fs *pflag.FlagSet) error {
+	if err := o.scan.validate(fs); err != nil {
+		return err
+	}
+	for _, name := range o.given {
+		if len(o.from) > 0 && slices.Contains(o.scanning, name) {
+			return usageError("--%s says how to scan, and --from scans nothing: leave one of them out", name)
+		}
+	}
+	readers := 0
+	for _, name := range slices.Concat(o.from, o.scan.files, []string{o.gate.baseline}) {
+		if name == "-" {
+			readers++
+		}
+	}
+	if readers > 1 {
+		return usageError("standard input can be read once: as a list (-), as --from - or as --baseline -")
+	}
+	if o.gate.minTLS != 0 && o.scan.maxTLS != 0 && o.gate.minTLS > o.scan.maxTLS {
+		return usageError("--min-tls %s asks for more than --max-tls %s offers", &o.gate.minTLS, &o.scan.maxTLS)
+	}
+	if o.gate.requirePQ && o.scan.noPQ {
+		return usageError("--require-pq and --no-pq exclude each other")
+	}
+	return nil
+}
+
+// check is a run of the command.
+type check struct {
+	*environment
+	options *checkOptions
+	scanner *scanner.Scanner // nil with --from
+	list    *list
+	policy  *policy.Policy
+	reports *reports
+	summary policy.Summary
+}
+
+// judge takes one record. The clock is read for each: a certificate that was
+// issued while a long scan went on is not from the future.
+func (c *check) judge(r *results.Record) error {
+	v := c.policy.Judge(r, time.Now())
+	return c.add(&v)
+}
+
+func (c *check) add(v *policy.Verdict) error {
+	c.summary.Add(v)
+	return c.reports.add(v)
+}
+
+// scan judges what it finds at the targets of the list.
+func (c *check) scan() error {
+	o := &c.options.scan
+	targets, err := c.list.targets(o.complete())
+	if err != nil {
+		return err
+	}
+	c.scanner.Workers = c.fitDescriptors(o)
+	progress := startProgress(c.stderr, o, func() (int, error) { return c.list.count(o.complete()) })
+	defer progress.stop()
+	err = c.scanner.Scan(c.abort, scanner.Until(c.stop, targets), func(r *results.Record) error {
+		progress.add(r)
+		return c.judge(r)
+	})
+	var exit *exitError
+	if err != nil && !errors.As(err, &exit) && context.Cause(c.stop) == nil {
+		err = usageError("reading targets: %w", err)
+	}
+	return err
+}
+
+// finish writes what is left of the reports and returns what the exit status
+// comes from. err is what ended the judging early.
+func (c *check) finish(err error) error {
+	interrupted := context.Cause(c.stop)
+	if err == nil && interrupted == nil {
+		err = c.addGone()
+	}
+	written := c.reports.finish(err == nil && interrupted == nil)
+
+	var exit *exitError
+	switch {
+	case interrupted != nil && !errors.As(err, &exit):
+		fmt.Fprintf(c.stderr, "certsweep: %v: the rest was not checked, and no report file is written\n", interrupted)
+		return interrupted
+	case err != nil:
+		return c.options.unknown(c.stdout, err)
+	}
+	status := c.summary.ExitStatus()
+	if c.options.nagios() {
+		status = c.summary.NagiosStatus()
+	}
+	switch {
+	case written != nil:
+		return &exitError{cmp.Or(status, exitIncomplete), written}
+	case c.summary.Endpoints == c.summary.Gone:
+		return &exitError{status, errors.New("no targets in the input")}
+	case status != 0:
+		return &exitError{status, nil}
+	}
+	return nil
+}
+
+// addGone adds what only the baseline has.
+func (c *check) addGone() error {
+	for gone := range c.policy.Gone() {
+		if err := c.add(&gone); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *checkOptions) nagios() bool { return o.format == string(report.Nagios) }
+
+// unknown is err, which kept the check from its end, and where a monitoring
+// plugin was asked for, UNKNOWN on standard output, since nobody reads a
+// plugin's standard error.
+func (o *checkOptions) unknown(stdout io.Writer, err error) error {
+	var exit *exitError
+	if !o.nagios() || !errors.As(err, &exit) {
+		return err
+	}
+	// A bar begins performance data, and a line's end the long output.
+	fmt.Fprintf(stdout, "CERTSWEEP UNKNOWN - %s\n", strings.NewReplacer("|", "¦", "\n", "; ").Replace(exit.Error()))
+	return &exitError{exitIncomplete, exit.err}
+}
+
+// color reports whether standard output takes colours (https://no-color.org).
+func (e *environment) color() bool {
+	return term.IsTerminal(int(e.stdout.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}

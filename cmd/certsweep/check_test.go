@@ -1,0 +1,371 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"certsweep/dialer/dialertest"
+	"certsweep/results"
+	"certsweep/results/policy"
+	"certsweep/scanner"
+)
+
+// TestCheckUsageHasEveryFlag: the flags that the help text explains are those
+// that there are.
+func TestCheckUsageHasEveryFlag(t *testing.T) {
+	var told []string
+	for _, match := range regexp.MustCompile(`(?m)^  (?:-[a-zA-Z0-9], |    )--([a-z0-9-]+)`).FindAllStringSubmatch(checkUsage, -1) {
+		told = append(told, match[1])
+	}
+	var flags []string
+	fs := pflag.NewFlagSet("", pflag.ContinueOnError)
+	new(checkOptions).register(fs)
+	fs.VisitAll(func(f *pflag.Flag) {
+		flags = append(flags, f.Name)
+		if f.Shorthand != "" && !strings.Contains(checkUsage, "  -"+f.Shorthand+", --"+f.Name) {
+			t.Errorf("-%s is not told beside --%s", f.Shorthand, f.Name)
+		}
+	})
+	slices.Sort(told)
+	slices.Sort(flags)
+	if !slices.Equal(told, flags) {
+		t.Errorf("told  %q\nflags %q", told, flags)
+	}
+	for i, line := range strings.Split(checkUsage, "\n") {
+		if len(line) > 100 {
+			t.Errorf("line %d is %d wide", i+1, len(line))
+		}
+	}
+}
+
+// TestExpectationsAreAttributes: what a list takes for expectations is what the
+// policy makes something of.
+func TestExpectationsAreAttributes(t *testing.T) {
+	var known, expectations []string
+	for target := range scanner.ReadTargets(strings.NewReader("x no-such-attribute")) {
+		_, list, ok := strings.Cut(target.Err.Error(), "(known: sni starttls tag ")
+		if !ok {
+			t.Fatal(target.Err)
+		}
+		known = strings.Fields(strings.TrimSuffix(list, ")"))
+	}
+	_, list, ok := strings.Cut(new(policy.Expectation).Set("no-such-attribute", "").Error(), "the expectations are ")
+	if expectations = strings.Fields(list); !ok || len(expectations) == 0 {
+		t.Fatal("the policy does not tell its expectations")
+	}
+	slices.Sort(expectations)
+	if !slices.Equal(known, expectations) {
+		t.Errorf("a list takes       %q\nthe policy expects %q", known, expectations)
+	}
+	for _, key := range known {
+		if !policy.IsAttribute(key) {
+			t.Errorf("%s is none to the policy", key)
+		}
+	}
+}
+
+// TestCheckFarm checks every case of the farm with the default policy: each
+// has the level that what it has to show asks for.
+func TestCheckFarm(t *testing.T) {
+	t.Parallel()
+	farm, err := dialertest.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer farm.Close()
+	dir := t.TempDir()
+	root := filepath.Join(dir, "root.pem")
+	if err := os.WriteFile(root, farm.RootPEM(), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	cases := make(map[string]dialertest.Case)
+	var list strings.Builder
+	for _, e := range farm.Endpoints {
+		cases[e.Name] = e.Case
+		fmt.Fprintf(&list, "%s tag=%s\n", e.Target(), e.Name)
+	}
+	cmd := command("check", "--ca-file", root, "--timeout", "3s", "--format", "jsonl", "--report", "text="+filepath.Join(dir, "table"))
+	cmd.Stdin = strings.NewReader(list.String())
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if status := exitStatus(t, err); status != 1 {
+		t.Errorf("exit status %d", status)
+	}
+	for line := range bytes.Lines(out) {
+		var v struct {
+			Tag   string
+			Level policy.Level
+		}
+		if err := json.Unmarshal(line, &v); err != nil {
+			t.Fatal(err)
+		}
+		c, ok := cases[v.Tag]
+		if !ok {
+			t.Fatalf("no case, or twice: %s", line)
+		}
+		delete(cases, v.Tag)
+		// The rescue hello may show more.
+		least := min(leastLevel(c.Want), leastLevel(c.Plain))
+		if v.Level < least || c.Want.Clean && v.Level != policy.OK {
+			t.Errorf("%v, want %v: %s", v.Level, least, line)
+		}
+	}
+	if len(cases) > 0 {
+		t.Errorf("no verdict for %q", slices.Collect(maps.Keys(cases)))
+	}
+	table, err := os.ReadFile(filepath.Join(dir, "table"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%s", table)
+}
+
+// leastLevel is how bad the default policy finds at least what a case shows.
+func leastLevel(want dialertest.Want) policy.Level {
+	least := policy.OK
+	if want.Status == "error" {
+		least = policy.Unchecked
+	}
+	levels := policy.Default().Levels
+	for _, finding := range want.Findings {
+		least = max(least, levels[policy.Code(finding)])
+	}
+	return least
+}
+
+// testEnvironment returns an environment whose standard output is a pipe, and
+// what signals do to it.
+func testEnvironment(t *testing.T) (e *environment, stdout *os.File, stop, abort func(error)) {
+	t.Helper()
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { null.Close(); r.Close(); w.Close() })
+	stopContext, stop := context.WithCancelCause(context.Background())
+	abortContext, abort := context.WithCancelCause(context.Background())
+	return &environment{stdin: null, stdout: w, stderr: null, stop: stopContext, abort: abortContext}, r, stop, abort
+}
+
+// TestCheckInterrupted: what is known is told, no report file takes the place
+// of a whole one, and the status is the signal's.
+func TestCheckInterrupted(t *testing.T) {
+	farm, err := dialertest.Start("good", "silent")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer farm.Close()
+	dir := t.TempDir()
+	file, baseline := filepath.Join(dir, "certs.prom"), filepath.Join(dir, "old.jsonl")
+	if err := os.WriteFile(file, []byte("old"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	saved, err := os.ReadFile("../../testdata/records/good.jsonl")
+	if err == nil {
+		err = os.WriteFile(baseline, saved, 0o666)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, stdout, stop, abort := testEnvironment(t)
+	done := make(chan error)
+	go func() {
+		done <- e.run([]string{"check", "--trust", "none", "--timeout", "1h", "--format", "jsonl",
+			"--report", "prometheus=" + file, "--baseline", baseline, "--fail-on", "changed",
+			"-t", farm.Endpoint("silent").Target(), "-t", farm.Endpoint("good").Target()})
+		e.stdout.Close()
+	}()
+	out := bufio.NewReader(stdout)
+	if line, err := out.ReadString('\n'); err != nil || !strings.Contains(line, `"level":"ok"`) {
+		t.Fatalf("%q, %v", line, err)
+	}
+	stop(signalError{syscall.SIGTERM})
+	abort(signalError{syscall.SIGTERM})
+	err = <-done
+	if sig, ok := errors.AsType[signalError](err); !ok || sig.signal != syscall.SIGTERM {
+		t.Errorf("ended with %v", err)
+	}
+	// Above all nothing of the baseline's endpoints that nobody got to.
+	if rest, err := io.ReadAll(out); len(rest) > 0 || err != nil {
+		t.Errorf("then %q, %v", rest, err)
+	}
+	if now, err := os.ReadFile(file); string(now) != "old" {
+		t.Errorf("the file is %q, %v", now, err)
+	}
+	if names, err := os.ReadDir(dir); len(names) != 2 {
+		t.Errorf("left behind %v, %v", names, err)
+	}
+}
+
+// TestCheckInterruptedWhileReading: a list that was cut by a signal is not
+// checked for a whole one.
+func TestCheckInterruptedWhileReading(t *testing.T) {
+	for _, args := range [][]string{{"-"}, {"--from", "-"}, {"--baseline", "-", "-t", "127.0.0.1:1"}} {
+		e, _, stop, _ := testEnvironment(t)
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		defer w.Close()
+		e.stdin = r
+		stop(signalError{syscall.SIGINT})
+		err = e.run(append([]string{"check", "--format", "json"}, args...))
+		if sig, ok := errors.AsType[signalError](err); !ok || sig.signal != syscall.SIGINT {
+			t.Errorf("%q ended with %v", args, err)
+		}
+	}
+}
+
+// TestCheckSpoolIsBounded: a list that has to be held in memory ends.
+func TestCheckSpoolIsBounded(t *testing.T) {
+	e, _, _, _ := testEnvironment(t)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	e.stdin = r
+	go func() {
+		defer w.Close()
+		comment := bytes.Repeat([]byte(strings.Repeat("#", 1<<10)+"\n"), 1<<10)
+		for range maxSpool>>20 + 1 {
+			if _, err := w.Write(comment); err != nil {
+				return
+			}
+		}
+	}()
+	err = e.run([]string{"check", "-"})
+	if exit, ok := errors.AsType[*exitError](err); !ok || exit.status != exitUsage || !strings.Contains(err.Error(), "longer than 64 MiB") {
+		t.Errorf("ended with %v", err)
+	}
+}
+
+// TestInputLocates lines of several inputs, also where the last line of one has
+// no end.
+func TestInputLocates(t *testing.T) {
+	in := &input{}
+	in.add("", strings.NewReader("t\n"))
+	in.add("a", strings.NewReader("1\r\n\n3"))
+	in.add("empty", strings.NewReader(""))
+	in.add("b", strings.NewReader("1\n"))
+	in.join()
+	if _, err := io.ReadAll(in); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for line := range 7 {
+		name, number := in.locate(line + 1)
+		got = append(got, fmt.Sprintf("%s:%d", name, number))
+	}
+	want := []string{":1", "a:1", "a:2", "a:3", "b:1", ":0", ":0"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestSavedLines joins records to a list.
+func TestSavedLines(t *testing.T) {
+	lines := make(savedLines)
+	for i, text := range []string{"a", "b", "a", "c", "d"} {
+		lines.add(scanner.Target{Line: i + 1, Text: text})
+	}
+	for _, test := range []struct {
+		line  int
+		input string
+		want  int
+	}{
+		{1, "a", 1}, // of this list
+		{9, "b", 2}, // of another
+		{4, "d", 5}, // where other lines had these numbers
+		{3, "x", 0}, // not on the list
+		{1, "a", 1}, // a second address
+	} {
+		r := &results.Record{Line: test.line, Input: test.input}
+		if lines.join(r); r.Line != test.want {
+			t.Errorf("%s of line %d is on line %d, want %d", test.input, test.line, r.Line, test.want)
+		}
+	}
+	var missing []int
+	for r := range lines.missing() {
+		missing = append(missing, r.Line)
+	}
+	if !slices.Equal(missing, []int{3, 4}) {
+		t.Errorf("no record is about %v, want 3 and 4", missing)
+	}
+	// Of two lines with one text, another list's record may mean either.
+	lines.join(&results.Record{Line: 7, Input: "a"})
+	lines.join(&results.Record{Line: 7, Input: "c"})
+	for r := range lines.missing() {
+		t.Errorf("no record is about %d", r.Line)
+	}
+	r := &results.Record{Line: 7, Input: "a"}
+	if savedLines(nil).join(r); r.Line != 7 {
+		t.Error("without a list a record lost its line")
+	}
+}
+
+// BenchmarkCheckSaved judges 1,000 saved records. "cpu-ms/op" is user and
+// system time of the process.
+func BenchmarkCheckSaved(b *testing.B) {
+	const records = 1000
+	saved, err := os.ReadFile("../../testdata/records/findings.jsonl")
+	if err != nil {
+		b.Fatal(err)
+	}
+	file := filepath.Join(b.TempDir(), "records.jsonl")
+	var lines bytes.Buffer
+	for n := 0; n < records; {
+		for line := range bytes.Lines(saved) {
+			if n++; n <= records {
+				lines.Write(line)
+			}
+		}
+	}
+	if err := os.WriteFile(file, lines.Bytes(), 0o666); err != nil {
+		b.Fatal(err)
+	}
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer null.Close()
+	e := environment{stdin: null, stdout: null, stderr: null, stop: b.Context(), abort: b.Context()}
+	before := cpuTime(b)
+	for b.Loop() {
+		if exit, ok := errors.AsType[*exitError](e.run([]string{"check", "--from", file})); !ok || exit.status != exitFindings {
+			b.Fatal("no findings")
+		}
+	}
+	b.ReportMetric((cpuTime(b)-before).Seconds()*1e3/float64(b.N), "cpu-ms/op")
+}
+
+// cpuTime is what this process has used, user and system.
+func cpuTime(b *testing.B) time.Duration {
+	b.Helper()
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
