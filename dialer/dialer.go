@@ -122,7 +122,7 @@ func (d *Dialer) init() {
 // the Handshake holds what was learnt before it.
 func (d *Dialer) Probe(ctx context.Context, e Endpoint) (Handshake, error) {
 	d.init()
-	var h Handshake
+	h := Handshake{ServerName: d.serverName(e)}
 	start := time.Now()
 	addrs, err := d.resolver.Lookup(ctx, e.Host)
 	h.Timing.Resolve = time.Since(start)
@@ -165,7 +165,6 @@ type attempt struct {
 	endpoint Endpoint
 
 	config    *tls.Config
-	noSNI     bool      // whatever the Dialer says
 	phase     Phase     // where it is
 	start     time.Time // of the phase
 	requested bool      // the server asked for a client certificate
@@ -267,15 +266,19 @@ func (d *Dialer) newClient() *client {
 // take gives the client to an attempt, until it is put back.
 func (c *client) take(a *attempt) {
 	c.attempt, a.config = a, c.config
-	c.config.ServerName = a.endpoint.Name()
-	if a.d.NoSNI || a.noSNI {
+	if c.config.ServerName = a.h.ServerName; c.config.ServerName == "" {
 		// An address is never sent as a name (RFC 6066 §3), and an empty
 		// ServerName would be filled in by tls.Dialer.
 		c.config.ServerName = a.h.Addr.Addr().String()
 	}
-	if _, err := netip.ParseAddr(c.config.ServerName); err != nil {
-		a.h.ServerName = c.config.ServerName
+}
+
+// serverName returns the name to send to an endpoint, or "" for none.
+func (d *Dialer) serverName(e Endpoint) string {
+	if _, err := netip.ParseAddr(e.Name()); err == nil || d.NoSNI {
+		return ""
 	}
+	return e.Name()
 }
 
 // failure classifies what ended the attempt. It returns nil where the server

@@ -19,7 +19,8 @@ const MethodHandshake Method = "handshake"
 type Handshake struct {
 	// Addr is the address dialed last, the zero AddrPort where none was.
 	Addr netip.AddrPort
-	// ServerName is the name that was sent as SNI; empty where none was.
+	// ServerName is the name that was sent as SNI, or would have been where it
+	// did not come to a hello; empty where none is.
 	ServerName string
 	// Method is empty as long as no certificate and no complete handshake came
 	// from the server; then the fields up to ClientCertRequired mean nothing.

@@ -35,7 +35,7 @@ func (d *Dialer) climb(ctx context.Context, e Endpoint, h *Handshake, failure *E
 	}
 	if h.ServerName != "" && failure.Code == CodeAlert && (failure.Alert == alertUnrecognizedName || failure.Alert == alertInternalError) {
 		nameless := Handshake{Addr: h.Addr, Timing: Timing{Resolve: h.Timing.Resolve}}
-		a := attempt{d: d, h: &nameless, endpoint: e, phase: PhaseConnect, noSNI: true}
+		a := attempt{d: d, h: &nameless, endpoint: e, phase: PhaseConnect}
 		if err := a.run(ctx); err == nil || len(nameless.Certificates) > 0 {
 			*h = nameless
 			return err

@@ -23,10 +23,27 @@ type Summary struct {
 	ByFinding map[Finding]int `json:"by_finding"`
 	// ByVersion counts the records with a handshake by TLS version.
 	ByVersion map[string]int `json:"by_version"`
+	// ByDrain counts the connections by how their drain ended.
+	ByDrain map[string]int `json:"by_drain"`
+	Retries int            `json:"retries"` // further tries, all targets together
+	// Latency is that of the records that are ok.
+	Latency struct {
+		Connect   Percentiles `json:"connect_ms"`
+		Handshake Percentiles `json:"handshake_ms"`
+		Total     Percentiles `json:"total_ms"`
+	} `json:"latency"`
+	// Lookups counts the questions to name servers, Rescues the hellos made by
+	// hand, and PeakRSS the most resident memory in bytes. The caller sets
+	// these and those below.
+	Lookups int64 `json:"lookups"`
+	Rescues int64 `json:"rescues"`
+	PeakRSS int64 `json:"peak_rss_bytes"`
 	// Seconds is the time the scan took.
 	Seconds float64 `json:"seconds"`
 	// Interrupted says that the scan ended before its list did.
 	Interrupted bool `json:"interrupted"`
+
+	connect, handshake, total latency
 }
 
 func (s *Summary) init() {
@@ -34,6 +51,7 @@ func (s *Summary) init() {
 		s.ByCode = make(map[string]int)
 		s.ByFinding = make(map[Finding]int)
 		s.ByVersion = make(map[string]int)
+		s.ByDrain = make(map[string]int)
 	}
 }
 
@@ -41,8 +59,15 @@ func (s *Summary) init() {
 func (s *Summary) Add(r *Record) {
 	s.init()
 	s.Targets++
+	s.Retries += r.Retries
+	if r.Drain != nil {
+		s.ByDrain[r.Drain.End]++
+	}
 	if r.Status == StatusOK {
 		s.OK++
+		s.connect.add(r.Timing.Connect)
+		s.handshake.add(r.Timing.Handshake)
+		s.total.add(r.Timing.Total)
 	} else {
 		s.Errors++
 	}
@@ -91,6 +116,9 @@ func writeCounts[K ~string](b *strings.Builder, title string, counts map[K]int) 
 // WriteJSON writes the summary as one JSON object.
 func (s *Summary) WriteJSON(w io.Writer) error {
 	s.init()
+	s.Latency.Connect = s.connect.percentiles()
+	s.Latency.Handshake = s.handshake.percentiles()
+	s.Latency.Total = s.total.percentiles()
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	return e.Encode(s)

@@ -3,6 +3,7 @@ package scanner
 import (
 	"context"
 	"errors"
+	"runtime"
 	"runtime/metrics"
 	"sync/atomic"
 	"time"
@@ -16,6 +17,8 @@ const (
 	// before it is down to calmShare.
 	pressureShare = 0.80
 	calmShare     = 0.65
+	// maxStale is how many looks without a collection a closed door stands.
+	maxStale = 4
 	// cutShare is the part of the targets in flight that is cut at a time,
 	// before the next collection shows what it brought.
 	cutShare = 32
@@ -37,13 +40,15 @@ func readHeap() heap {
 }
 
 // memory cuts the targets that are longest in flight when the process nears
-// its limit. The garbage collector keeps garbage down (see GOMEMLIMIT); what is
-// left is what peers make us hold, and no collection helps against that.
+// its limit, and lets none begin until there is room again. The garbage
+// collector keeps garbage down (see GOMEMLIMIT); what is left is what peers make
+// us hold, and no collection helps against that.
 type memory struct {
-	limit    uint64
-	read     func() heap
-	flights  []atomic.Pointer[flight] // one for each worker
-	pressure atomic.Bool
+	limit   uint64
+	read    func() heap
+	flights []atomic.Pointer[flight] // one for each worker
+	closed  atomic.Bool              // targets wait for room before they begin
+	room    chan struct{}
 }
 
 // flight is a target in flight.
@@ -53,14 +58,15 @@ type flight struct {
 }
 
 func newMemory(limit int64, workers int, read func() heap) *memory {
-	return &memory{limit: uint64(limit), read: read, flights: make([]atomic.Pointer[flight], workers)}
+	return &memory{limit: uint64(limit), read: read, flights: make([]atomic.Pointer[flight], workers), room: make(chan struct{})}
 }
 
-// watch cuts until done is closed.
+// watch cuts and lets in until done is closed.
 func (m *memory) watch(done <-chan struct{}) {
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
 	var seen uint64
+	stale := 0
 	for {
 		select {
 		case <-ticker.C:
@@ -68,30 +74,58 @@ func (m *memory) watch(done <-chan struct{}) {
 			return
 		}
 		h := m.read()
-		switch used := float64(h.used); {
-		case used > pressureShare*float64(m.limit):
-			m.pressure.Store(true)
-			// The figure is the last collection's. What was cut since shows
-			// only after the next.
-			if h.cycles != seen {
-				m.cutOldest()
-				seen = h.cycles
-			}
-		case used < calmShare*float64(m.limit):
-			m.pressure.Store(false)
+		// The figure is the last collection's. What was cut or let in since
+		// shows only after the next.
+		fresh := h.cycles != seen
+		seen = h.cycles
+		used := float64(h.used)
+		high, low := used > pressureShare*float64(m.limit), used < calmShare*float64(m.limit)
+		if high {
+			m.closed.Store(true)
+		}
+		switch {
+		case high && fresh:
+			m.cutOldest()
+		case low && fresh || !m.closed.Load():
+			m.letIn()
+		}
+		// Where everybody waits, nobody allocates, and no collection would
+		// come by itself to show that there is room.
+		if stale++; fresh || !m.closed.Load() {
+			stale = 0
+		} else if stale == maxStale {
+			stale = 0
+			runtime.GC()
 		}
 	}
 }
 
-// cutOldest cuts a share of the targets in flight, the oldest first.
-func (m *memory) cutOldest() {
+// share is the number of targets to cut or to let in at a time.
+func (m *memory) share() int {
 	inFlight := 0
 	for i := range m.flights {
 		if m.flights[i].Load() != nil {
 			inFlight++
 		}
 	}
-	for range inFlight/cutShare + 1 {
+	return inFlight/cutShare + 1
+}
+
+// letIn lets a share of those that wait begin, and all once nobody waits.
+func (m *memory) letIn() {
+	for range m.share() {
+		select {
+		case m.room <- struct{}{}:
+		default:
+			m.closed.Store(false)
+			return
+		}
+	}
+}
+
+// cutOldest cuts a share of the targets in flight, the oldest first.
+func (m *memory) cutOldest() {
+	for range m.share() {
 		oldest := -1
 		var began time.Time
 		for i := range m.flights {
@@ -108,6 +142,17 @@ func (m *memory) cutOldest() {
 	}
 }
 
+// wait blocks until there is room for a target, or ctx is done.
+func (m *memory) wait(ctx context.Context) {
+	if !m.closed.Load() {
+		return
+	}
+	select {
+	case <-m.room:
+	case <-ctx.Done():
+	}
+}
+
 // enter notes that a worker's target is in flight. It returns a context that
 // ends when the target is cut.
 func (m *memory) enter(ctx context.Context, worker int) (context.Context, func()) {
@@ -116,17 +161,5 @@ func (m *memory) enter(ctx context.Context, worker int) (context.Context, func()
 	return ctx, func() {
 		m.flights[worker].Store(nil)
 		cancel(nil)
-	}
-}
-
-// calm blocks until there is room again, or ctx is done.
-func (m *memory) calm(ctx context.Context) {
-	ticker := time.NewTicker(watchInterval)
-	defer ticker.Stop()
-	for m.pressure.Load() && ctx.Err() == nil {
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-		}
 	}
 }

@@ -37,13 +37,15 @@ func codeOf(err error) dialer.Code {
 func (sc *scan) honest(ctx context.Context, worker int, try func(context.Context) error) error {
 	cut := false
 	for wait := minBackOff; ; wait = min(2*wait, maxBackOff) {
+		if sc.memory != nil {
+			sc.memory.wait(ctx)
+		}
 		err := sc.limited(ctx, worker, try)
 		switch code := codeOf(err); {
 		case code == dialer.CodeShortage:
 			pause(ctx, wait)
 		case code == dialer.CodeMemoryCap && !cut:
 			cut = true
-			sc.memory.calm(ctx)
 		default:
 			return err
 		}

@@ -38,7 +38,7 @@ type checkOptions struct {
 // notInCheck are flags of a scan that a check does not have, or has with a
 // meaning of its own: its --output is a report, and its --min-tls asks for a
 // version instead of limiting what is offered.
-var notInCheck = []string{"chain", "pem", "output", "summary", "min-tls"}
+var notInCheck = []string{"chain", "pem", "output", "summary", "debug-addr", "min-tls"}
 
 // sharedFlags are flags of a scan that mean something without one too.
 var sharedFlags = []string{"target", "progress", "quiet", "version", "help"}
@@ -103,7 +103,7 @@ func (e *environment) newCheck(fs *pflag.FlagSet, o *checkOptions) (*check, erro
 	c := &check{environment: e, options: o}
 	var err error
 	if len(o.from) == 0 {
-		if c.scanner, err = o.scan.scanner(); err != nil {
+		if c.scanner, _, err = o.scan.scanner(); err != nil {
 			return nil, err
 		}
 	}
@@ -183,7 +183,7 @@ func (c *check) scan() error {
 	if err != nil {
 		return err
 	}
-	c.scanner.Workers = c.fitDescriptors(o)
+	c.fit(o, c.scanner)
 	progress := startProgress(c.stderr, o, func() (int, error) { return c.list.count(o.complete()) })
 	defer progress.stop()
 	err = c.scanner.Scan(c.abort, scanner.Until(c.stop, targets), func(r *results.Record) error {

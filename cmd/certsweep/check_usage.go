@@ -55,6 +55,10 @@ Scanning:
       --connect-timeout D    TCP connect to one address (5s)
       --drain-timeout D      most time to read after the handshake; 0: do not drain (1s)
       --drain-bytes N        most data to read after the handshake (64KiB)
+      --max-memory SIZE      cap for the whole process (none)
+      --rate N               most targets to begin in a second (none)
+      --per-host N           most targets of one host in flight together (none)
+      --retries N            tries after the first where another may help (0)
   -p, --port N[,N]           ports for targets that give none (443)
   -4, --ipv4                 IPv4 only
   -6, --ipv6                 IPv6 only
@@ -66,6 +70,8 @@ Scanning:
       --starttls PROTO       protocol to start in, for targets without a scheme
       --max-tls V            highest version to offer (1.3); the lowest is always 1.0
       --no-pq                offer no post-quantum key exchange
+      --no-rescue            where the handshake shows no certificate, do not ask
+                             again with a hello made by hand
       --cert FILE            client certificate, PEM
       --key FILE             its key, PEM (default: in --cert's file)
       --ca-file FILE         trust anchors, PEM, in place of --trust's unless that is given too

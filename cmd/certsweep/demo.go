@@ -45,12 +45,12 @@ func (e *environment) demo(args []string) error {
 			fmt.Fprintf(e.stderr, "%-21s %-28s %s\n", endpoint.Addr, endpoint.Name, endpoint.About)
 		}
 	}
-	s, err := o.scanner()
+	s, d, err := o.scanner()
 	if err != nil {
 		return err
 	}
 	if o.caFile == "" && !o.trustSet {
 		s.Verifier = &results.Verifier{Roots: farm.CA().Pool()}
 	}
-	return e.sweep(&o, s, o.complete()(scanner.ReadTargets(strings.NewReader(list.String()))), nil)
+	return e.sweep(&o, s, d, o.complete()(scanner.ReadTargets(strings.NewReader(list.String()))), nil)
 }

@@ -5,6 +5,8 @@ import (
 	"os"
 	"runtime/debug"
 	"syscall"
+
+	"certsweep/scanner"
 )
 
 // tuneCollector lets the heap of a small scan grow further between two
@@ -19,6 +21,53 @@ func tuneCollector(inFlight int) {
 	if os.Getenv("GOGC") == "" && inFlight <= smallScan {
 		debug.SetGCPercent(smallPercent)
 	}
+}
+
+// What a process with a memory limit is reckoned to need, in bytes.
+const (
+	// leastMemory is what a scan of a few targets at a time takes.
+	leastMemory sizeValue = 64 << 20
+	// baseMemory is the binary, the trust anchors and the runtime's own.
+	baseMemory = 48 << 20
+	// flightMemory is what a peer that stays silent makes us hold: 14 KB of
+	// heap for a hello with ML-KEM shares, 16 KB of stack, and what the
+	// collector leaves lying about until the next round.
+	flightMemory = 56 << 10
+	// outsideMemory is resident but not the Go runtime's.
+	outsideMemory = 16 << 20
+)
+
+// fit adapts the scan, and the collector, to what this process may use.
+// GOMEMLIMIT in the environment wins over the limit that --max-memory implies.
+func (e *environment) fit(o *options, s *scanner.Scanner) {
+	s.Workers = e.fitDescriptors(o)
+	if o.maxMemory != 0 {
+		s.MemoryLimit = int64(o.maxMemory) - outsideMemory
+		s.Workers = e.fitMemory(o, s.Workers)
+		if os.Getenv("GOMEMLIMIT") == "" {
+			debug.SetMemoryLimit(s.MemoryLimit)
+		}
+	}
+	tuneCollector(s.Workers)
+}
+
+// fitMemory returns the number of targets in flight that --max-memory allows.
+func (e *environment) fitMemory(o *options, inFlight int) int {
+	fit := max(1, int(o.maxMemory-baseMemory)/flightMemory)
+	if inFlight <= fit {
+		return inFlight
+	}
+	fmt.Fprintf(e.stderr, "certsweep: %d targets in flight instead of %d: --max-memory %v allows no more\n", fit, inFlight, &o.maxMemory)
+	return fit
+}
+
+// peakRSS returns the most resident memory that this process had, in bytes.
+func peakRSS() int64 {
+	var usage syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {
+		return 0
+	}
+	return usage.Maxrss << 10 // Linux counts KiB
 }
 
 // fitDescriptors returns the number of targets in flight: what was asked for,

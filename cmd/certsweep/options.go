@@ -24,6 +24,11 @@ type options struct {
 	timeout, connectTimeout, drainTimeout durationValue
 	drainBytes                            sizeValue
 
+	maxMemory sizeValue
+	rate      float64
+	perHost   int
+	retries   int
+
 	ports        portsValue
 	only4, only6 bool
 	allIPs       bool
@@ -49,6 +54,7 @@ type options struct {
 	progress   choiceValue
 	quiet      bool
 	summary    string
+	debugAddr  string
 
 	version, help bool
 }
@@ -67,6 +73,10 @@ func (o *options) register(fs *pflag.FlagSet) {
 	fs.Var(&o.connectTimeout, "connect-timeout", "")
 	fs.Var(&o.drainTimeout, "drain-timeout", "")
 	fs.Var(&o.drainBytes, "drain-bytes", "")
+	fs.Var(&o.maxMemory, "max-memory", "")
+	fs.Float64Var(&o.rate, "rate", 0, "")
+	fs.IntVar(&o.perHost, "per-host", 0, "")
+	fs.IntVar(&o.retries, "retries", 0, "")
 	fs.VarP(&o.ports, "port", "p", "")
 	fs.BoolVarP(&o.only4, "ipv4", "4", false, "")
 	fs.BoolVarP(&o.only6, "ipv6", "6", false, "")
@@ -90,6 +100,7 @@ func (o *options) register(fs *pflag.FlagSet) {
 	fs.Var(&o.progress, "progress", "")
 	fs.BoolVarP(&o.quiet, "quiet", "q", false, "")
 	fs.StringVar(&o.summary, "summary", "", "")
+	fs.StringVar(&o.debugAddr, "debug-addr", "", "")
 	fs.BoolVar(&o.version, "version", false, "")
 	fs.BoolVarP(&o.help, "help", "h", false, "")
 }
@@ -191,6 +202,10 @@ func (o *options) validate(fs *pflag.FlagSet) error {
 		return usageError("--connect-timeout must be more than 0")
 	case o.drainBytes == 0:
 		return usageError("--drain-bytes must be at least 1; --drain-timeout 0 turns draining off")
+	case o.maxMemory != 0 && o.maxMemory < leastMemory:
+		return usageError("--max-memory must be at least %v", new(leastMemory))
+	case o.rate < 0 || o.perHost < 0 || o.retries < 0:
+		return usageError("--rate, --per-host and --retries must not be negative")
 	case o.only4 && o.only6:
 		return usageError("-4 and -6 exclude each other")
 	case o.sni != "" && o.noSNI:

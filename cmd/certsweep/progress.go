@@ -27,6 +27,7 @@ const (
 type progress struct {
 	done, failed, total atomic.Int64 // total is 0 while it is not known
 	started             time.Time
+	stderr              *os.File
 	stopped             chan struct{}
 	wait                sync.WaitGroup
 }
@@ -34,7 +35,7 @@ type progress struct {
 // startProgress begins to show progress where the flags and the terminal say
 // so. count, where it is not nil, counts the targets meanwhile.
 func startProgress(stderr *os.File, o *options, count func() (int, error)) *progress {
-	p := &progress{started: time.Now(), stopped: make(chan struct{})}
+	p := &progress{started: time.Now(), stderr: stderr, stopped: make(chan struct{})}
 	terminal := term.IsTerminal(int(stderr.Fd()))
 	if o.quiet || o.progress.value == "never" || o.progress.value == "auto" && !terminal {
 		return p
@@ -49,9 +50,9 @@ func startProgress(stderr *os.File, o *options, count func() (int, error)) *prog
 		}()
 	}
 	if terminal {
-		p.wait.Go(func() { p.drawBar(stderr) })
+		p.wait.Go(func() { p.drawBar() })
 	} else {
-		p.wait.Go(func() { p.writeLines(stderr) })
+		p.wait.Go(func() { p.writeLines() })
 	}
 	return p
 }
@@ -87,9 +88,9 @@ func (p *progress) ticks(interval time.Duration) iter.Seq[time.Time] {
 	}
 }
 
-func (p *progress) drawBar(stderr *os.File) {
+func (p *progress) drawBar() {
 	bar := progressbar.NewOptions64(-1,
-		progressbar.OptionSetWriter(stderr),
+		progressbar.OptionSetWriter(p.stderr),
 		progressbar.OptionUseANSICodes(true),
 		progressbar.OptionSetSpinnerChangeInterval(0),
 		progressbar.OptionShowCount(),
@@ -111,7 +112,7 @@ func (p *progress) drawBar(stderr *os.File) {
 }
 
 // writeLines is the bar of a log file.
-func (p *progress) writeLines(stderr *os.File) {
+func (p *progress) writeLines() {
 	for range p.ticks(lineInterval) {
 		done, total := p.done.Load(), p.total.Load()
 		rate := float64(done) / time.Since(p.started).Seconds()
@@ -123,7 +124,7 @@ func (p *progress) writeLines(stderr *os.File) {
 				eta = fmt.Sprintf(", %v left", left.Round(time.Second))
 			}
 		}
-		fmt.Fprintf(stderr, "certsweep: %d%s done, %d failed, %.0f/s%s\n", done, of, p.failed.Load(), rate, eta)
+		fmt.Fprintf(p.stderr, "certsweep: %d%s done, %d failed, %.0f/s%s\n", done, of, p.failed.Load(), rate, eta)
 	}
 }
 

@@ -60,18 +60,17 @@ func (e *environment) scan(args []string) error {
 		return err
 	}
 	defer in.Close()
-	s, err := o.scanner()
+	s, d, err := o.scanner()
 	if err != nil {
 		return err
 	}
-	s.Workers = e.fitDescriptors(&o)
-	tuneCollector(s.Workers)
+	e.fit(&o, s)
 	complete := o.complete()
 	var count func() (int, error)
 	if in.countable {
 		count = func() (int, error) { return in.count(complete) }
 	}
-	return e.sweep(&o, s, complete(scanner.ReadTargets(in)), count)
+	return e.sweep(&o, s, d, complete(scanner.ReadTargets(in)), count)
 }
 
 // inform answers --help and --version.
@@ -98,7 +97,7 @@ func version() string {
 
 // sweep scans, and writes records, progress and summary. count says how many
 // targets there are; nil where only the end can tell.
-func (e *environment) sweep(o *options, s *scanner.Scanner, targets iter.Seq2[scanner.Target, error], count func() (int, error)) error {
+func (e *environment) sweep(o *options, s *scanner.Scanner, d *dialer.Dialer, targets iter.Seq2[scanner.Target, error], count func() (int, error)) error {
 	out, err := openOutput(o.output, e.stdout)
 	if err != nil {
 		return err
@@ -106,7 +105,11 @@ func (e *environment) sweep(o *options, s *scanner.Scanner, targets iter.Seq2[sc
 	encoder := results.NewEncoder(out)
 	var summary results.Summary
 	progress := startProgress(e.stderr, o, count)
-	started := time.Now()
+	stopDebug, err := startDebug(o.debugAddr, s, progress)
+	if err != nil {
+		return err
+	}
+	defer stopDebug()
 
 	defer context.AfterFunc(e.stop, func() {
 		fmt.Fprintf(e.stderr, "\ncertsweep: %v: finishing what is in flight; once more to drop it\n", context.Cause(e.stop))
@@ -124,7 +127,8 @@ func (e *environment) sweep(o *options, s *scanner.Scanner, targets iter.Seq2[sc
 		failure = err
 	}
 
-	summary.Seconds = time.Since(started).Seconds()
+	summary.Seconds = time.Since(progress.started).Seconds()
+	summary.Lookups, summary.Rescues, summary.PeakRSS = d.Resolver.Lookups(), d.Rescues(), peakRSS()
 	interrupted := context.Cause(e.stop)
 	summary.Interrupted = interrupted != nil || failure != nil
 	if !o.quiet {
@@ -161,8 +165,8 @@ func (o *options) complete() func(iter.Seq2[scanner.Target, error]) iter.Seq2[sc
 	return d.Apply
 }
 
-// scanner builds the scanner that the flags describe.
-func (o *options) scanner() (*scanner.Scanner, error) {
+// scanner builds the scanner that the flags describe, and the dialer it has.
+func (o *options) scanner() (*scanner.Scanner, *dialer.Dialer, error) {
 	config := dialer.WideConfig()
 	config.NextProtos = o.alpn
 	if o.minTLS != 0 {
@@ -179,20 +183,20 @@ func (o *options) scanner() (*scanner.Scanner, error) {
 		}
 		pair, err := tls.LoadX509KeyPair(o.cert, key)
 		if err != nil {
-			return nil, usageError("--cert: %w", err)
+			return nil, nil, usageError("--cert: %w", err)
 		}
 		config.Certificates = []tls.Certificate{pair}
 	}
 	if o.startTLS != "" {
 		protocol, err := dialer.ParseProtocol(o.startTLS)
 		if err != nil {
-			return nil, usageError("--starttls: %w", err)
+			return nil, nil, usageError("--starttls: %w", err)
 		}
 		o.startTLS = string(protocol)
 	}
 	verifier, err := o.verifier()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	d := &dialer.Dialer{
 		Config:         config,
@@ -210,12 +214,15 @@ func (o *options) scanner() (*scanner.Scanner, error) {
 		Verifier:      verifier,
 		Chain:         o.chain,
 		PEM:           o.pem,
+		Retries:       o.retries,
+		Rate:          o.rate,
+		PerHost:       o.perHost,
 		NoPostQuantum: o.noPQ,
 	}
 	if o.allIPs {
 		s.Lookup = d.Lookup
 	}
-	return s, nil
+	return s, d, nil
 }
 
 // verifier returns the trust anchors that --trust and --ca-file name; nil

@@ -21,6 +21,10 @@ Scanning:
       --connect-timeout D    TCP connect to one address (5s)
       --drain-timeout D      most time to read after the handshake; 0: do not drain (1s)
       --drain-bytes N        most data to read after the handshake (64KiB)
+      --max-memory SIZE      cap for the whole process (none)
+      --rate N               most targets to begin in a second (none)
+      --per-host N           most targets of one host in flight together (none)
+      --retries N            tries after the first where another may help (0)
 
 Addresses:
   -p, --port N[,N]           ports for targets that give none (443)
@@ -53,6 +57,7 @@ Output:
       --progress WHEN        progress on standard error: auto, always, never (auto)
   -q, --quiet                no progress, and no summary on standard error
       --summary FILE         write a summary in JSON to FILE
+      --debug-addr HOST:PORT serve pprof and expvar there while it runs
       --version              print the version
   -h, --help                 print this text
 

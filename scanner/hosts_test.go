@@ -1,0 +1,209 @@
+package scanner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"certsweep/dialer"
+	"certsweep/results"
+)
+
+func TestPerHost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// The list has all of a's ports before b's, as lists do.
+		list := strings.Repeat("a\n", 50) + strings.Repeat("b\n", 50)
+		var mu sync.Mutex
+		busy, most, running := make(map[string]int), make(map[string]int), 0
+		s := Scanner{Workers: 10, PerHost: 2, Probe: func(_ context.Context, e dialer.Endpoint) (dialer.Handshake, error) {
+			mu.Lock()
+			busy[e.Host]++
+			running++
+			most[e.Host] = max(most[e.Host], busy[e.Host])
+			most["all"] = max(most["all"], running)
+			mu.Unlock()
+			time.Sleep(time.Second)
+			mu.Lock()
+			busy[e.Host]--
+			running--
+			mu.Unlock()
+			return dialer.Handshake{}, nil
+		}}
+		records, started := 0, time.Now()
+		err := s.Scan(t.Context(), Defaults{}.Apply(ReadTargets(strings.NewReader(list))), func(*results.Record) error {
+			records++
+			return nil
+		})
+		if err != nil || records != 100 {
+			t.Errorf("%d records, %v", records, err)
+		}
+		// Both hosts go on side by side: a's waiting targets hold no worker.
+		if most["a"] != 2 || most["b"] != 2 || most["all"] != 4 || time.Since(started) != 25*time.Second {
+			t.Errorf("most in flight %v, in %v", most, time.Since(started))
+		}
+	})
+}
+
+func TestHostsBoundWhoWaits(t *testing.T) {
+	h := newHosts(1)
+	target := Target{Endpoint: dialer.Endpoint{Host: "a"}}
+	if ok, err := h.admit(t.Context(), target); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	for range maxWaiting {
+		if ok, err := h.admit(t.Context(), target); ok || err != nil {
+			t.Fatal(ok, err)
+		}
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	enough := errors.New("enough")
+	cancel(enough)
+	if _, err := h.admit(ctx, target); err != enough {
+		t.Errorf("one too many: %v", err)
+	}
+	for range maxWaiting {
+		if _, ok := h.done(target); !ok {
+			t.Fatal("a waiting target is lost")
+		}
+	}
+	if _, ok := h.done(target); ok || len(h.busy)+len(h.waiting)+h.total != 0 {
+		t.Errorf("something is left: %+v", h)
+	}
+}
+
+func TestRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := Scanner{Workers: 100, Rate: 10, Probe: func(context.Context, dialer.Endpoint) (dialer.Handshake, error) {
+			return dialer.Handshake{}, nil
+		}}
+		started := time.Now()
+		list := strings.Repeat("a\n", 101) + strings.Repeat("no target\n", 1000)
+		if err := s.Scan(t.Context(), ReadTargets(strings.NewReader(list)), func(*results.Record) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		// Lines that are never dialed cost no turn.
+		if took := time.Since(started); took != 10*time.Second {
+			t.Errorf("101 targets at 10 a second took %v", took)
+		}
+	})
+}
+
+func TestRetries(t *testing.T) {
+	for name, test := range map[string]struct {
+		codes   []dialer.Code // of the tries, "" for success
+		probes  int
+		retries int
+		code    string
+	}{
+		"mended":           {[]dialer.Code{dialer.CodeReset, dialer.CodeDNSTimeout, ""}, 3, 2, ""},
+		"not mendable":     {[]dialer.Code{dialer.CodeRefused}, 1, 0, "refused"},
+		"turns worse":      {[]dialer.Code{dialer.CodeTimeout, dialer.CodeNotTLS}, 2, 1, "not_tls"},
+		"used up":          {[]dialer.Code{"timeout", "timeout", "timeout", "timeout", ""}, 4, 3, "timeout"},
+		"good at once":     {[]dialer.Code{""}, 1, 0, ""},
+		"out of time":      {[]dialer.Code{"slow", ""}, 1, 0, "timeout"},
+		"shortage between": {[]dialer.Code{dialer.CodeReset, dialer.CodeShortage, dialer.CodeReset, ""}, 4, 1, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				probes := 0
+				s := Scanner{Workers: 1, Retries: 3, Timeout: 5 * time.Second, Probe: func(ctx context.Context, _ dialer.Endpoint) (dialer.Handshake, error) {
+					code := test.codes[probes]
+					probes++
+					switch code {
+					case "":
+						return dialer.Handshake{}, nil
+					case "slow":
+						<-ctx.Done()
+						code = dialer.CodeTimeout
+					}
+					return dialer.Handshake{}, &dialer.Error{Phase: dialer.PhaseConnect, Code: code, Err: errors.New(string(code))}
+				}}
+				var got *results.Record
+				if err := s.Scan(t.Context(), ReadTargets(strings.NewReader("a\n")), func(r *results.Record) error {
+					got = r
+					return nil
+				}); err != nil {
+					t.Fatal(err)
+				}
+				code := ""
+				if got.Error != nil {
+					code = got.Error.Code
+				}
+				if code != test.code || got.Retries != test.retries || probes != test.probes {
+					t.Errorf("%q after %d retries and %d probes, want %q, %d, %d", code, got.Retries, probes, test.code, test.retries, test.probes)
+				}
+			})
+		})
+	}
+}
+
+// TestMemoryCap has a heap that is as full as targets are in flight.
+func TestMemoryCap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const each = 1 << 20
+		var mu sync.Mutex
+		inFlight, cycles := 0, uint64(0)
+		m := newMemory(100*each, 200, func() heap {
+			mu.Lock()
+			defer mu.Unlock()
+			cycles++
+			return heap{used: uint64(inFlight) * each, cycles: cycles}
+		})
+		sc := &scan{Scanner: &Scanner{Timeout: 30 * time.Second}, memory: m}
+		sc.Probe = func(ctx context.Context, e dialer.Endpoint) (dialer.Handshake, error) {
+			mu.Lock()
+			inFlight++
+			mu.Unlock()
+			<-ctx.Done()
+			mu.Lock()
+			inFlight--
+			mu.Unlock()
+			code := dialer.CodeTimeout
+			if errors.Is(ctx.Err(), context.Canceled) {
+				code = dialer.CodeCanceled
+			}
+			return dialer.Handshake{}, &dialer.Error{Phase: dialer.PhaseHandshake, Code: code, Err: ctx.Err()}
+		}
+		done := make(chan struct{})
+		var watch, workers sync.WaitGroup
+		watch.Go(func() { m.watch(done) })
+		codes := make(map[string]int)
+		for i := range 200 {
+			workers.Go(func() {
+				time.Sleep(time.Duration(i) * 20 * time.Millisecond)
+				sc.probe(t.Context(), i, Target{Line: i + 1, Endpoint: dialer.Endpoint{Host: fmt.Sprint(i), Port: 443}}, func(r *results.Record) {
+					mu.Lock()
+					codes[r.Error.Code]++
+					mu.Unlock()
+				})
+			})
+		}
+		most := 0
+		for range 10 * 60 {
+			time.Sleep(100 * time.Millisecond)
+			mu.Lock()
+			most = max(most, inFlight)
+			mu.Unlock()
+		}
+		workers.Wait()
+		close(done)
+		watch.Wait()
+		if codes["timeout"]+codes["memory_cap"] != 200 || codes["timeout"] < 80 {
+			t.Errorf("codes %v", codes)
+		}
+		if most > 90 {
+			t.Errorf("%d MiB in use, the limit is 100 and the mark 80", most)
+		}
+	})
+}
+
+func TestReadHeap(t *testing.T) {
+	if h := readHeap(); h.used == 0 {
+		t.Errorf("%+v", h)
+	}
+}
