@@ -18,18 +18,18 @@ type hosts struct {
 
 	mu      sync.Mutex
 	busy    map[string]int
-	waiting map[string][]Target
+	waiting map[string][]*Target
 	total   int // of waiting
 }
 
 func newHosts(limit int) *hosts {
-	return &hosts{limit: limit, room: make(chan struct{}, 1), busy: make(map[string]int), waiting: make(map[string][]Target)}
+	return &hosts{limit: limit, room: make(chan struct{}, 1), busy: make(map[string]int), waiting: make(map[string][]*Target)}
 }
 
 // admit reports whether the target may begin. If not, it waits in h, and done
 // will return it. While there is no place to wait, admit blocks, until ctx is
 // done.
-func (h *hosts) admit(ctx context.Context, t Target) (bool, error) {
+func (h *hosts) admit(ctx context.Context, t *Target) (bool, error) {
 	for {
 		if admitted, waits := h.try(t); admitted || waits {
 			return admitted, nil
@@ -42,7 +42,7 @@ func (h *hosts) admit(ctx context.Context, t Target) (bool, error) {
 	}
 }
 
-func (h *hosts) try(t Target) (admitted, waits bool) {
+func (h *hosts) try(t *Target) (admitted, waits bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	host := t.Endpoint.Host
@@ -60,7 +60,7 @@ func (h *hosts) try(t Target) (admitted, waits bool) {
 
 // done says that a target has ended, and returns the next of its host, which
 // takes its place.
-func (h *hosts) done(t Target) (next Target, ok bool) {
+func (h *hosts) done(t *Target) (next *Target, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	host := t.Endpoint.Host

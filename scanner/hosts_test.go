@@ -51,7 +51,7 @@ func TestPerHost(t *testing.T) {
 
 func TestHostsBoundWhoWaits(t *testing.T) {
 	h := newHosts(1)
-	target := Target{Endpoint: dialer.Endpoint{Host: "a"}}
+	target := &Target{Endpoint: dialer.Endpoint{Host: "a"}}
 	if ok, err := h.admit(t.Context(), target); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
@@ -176,7 +176,7 @@ func TestMemoryCap(t *testing.T) {
 		for i := range 200 {
 			workers.Go(func() {
 				time.Sleep(time.Duration(i) * 20 * time.Millisecond)
-				sc.probe(t.Context(), i, Target{Line: i + 1, Endpoint: dialer.Endpoint{Host: fmt.Sprint(i), Port: 443}}, func(r *results.Record) {
+				sc.probe(t.Context(), i, &Target{Line: i + 1, Endpoint: dialer.Endpoint{Host: fmt.Sprint(i), Port: 443}}, func(r *results.Record) {
 					mu.Lock()
 					codes[r.Error.Code]++
 					mu.Unlock()

@@ -21,21 +21,27 @@ const (
 )
 
 // probe makes the records of one target.
-func (sc *scan) probe(ctx context.Context, worker int, t Target, emit func(*results.Record)) {
+func (sc *scan) probe(ctx context.Context, worker int, t *Target, emit func(*results.Record)) {
 	began := time.Now()
 	defer func() {
 		if value := recover(); value != nil {
-			emit(sc.record(t, began, dialer.Handshake{}, errPanic{value}))
+			emit(sc.record(t, began, new(dialer.Handshake), errPanic{value}))
 		}
 	}()
 	if t.Err != nil {
-		emit(sc.record(t, began, dialer.Handshake{}, t.Err))
+		emit(sc.record(t, began, new(dialer.Handshake), t.Err))
 		return
 	}
 	if sc.Lookup == nil {
-		emit(sc.probeEndpoint(ctx, worker, t, t.Endpoint, 0))
+		emit(sc.probeEndpoint(ctx, worker, t, &t.Endpoint, 0))
 		return
 	}
+	sc.probeAll(ctx, worker, t, emit)
+}
+
+// probeAll makes a record for each address of the target.
+func (sc *scan) probeAll(ctx context.Context, worker int, t *Target, emit func(*results.Record)) {
+	began := time.Now()
 	var addrs []netip.Addr
 	err := sc.honest(ctx, worker, func(ctx context.Context) (err error) {
 		addrs, err = sc.Lookup(ctx, t.Endpoint.Host)
@@ -43,36 +49,40 @@ func (sc *scan) probe(ctx context.Context, worker int, t Target, emit func(*resu
 	})
 	resolve := time.Since(began)
 	if err != nil {
-		emit(sc.record(t, began, dialer.Handshake{Timing: dialer.Timing{Resolve: resolve}}, err))
+		emit(sc.record(t, began, &dialer.Handshake{Timing: dialer.Timing{Resolve: resolve}}, err))
 		return
 	}
 	for _, addr := range addrs {
 		e := t.Endpoint
 		e.Host, e.ServerName = addr.String(), t.Endpoint.Name()
-		emit(sc.probeEndpoint(ctx, worker, t, e, resolve))
+		emit(sc.probeEndpoint(ctx, worker, t, &e, resolve))
 	}
 }
 
 // probeEndpoint makes the record of one endpoint of a target. resolve is the
 // time of a look-up that was made before.
-func (sc *scan) probeEndpoint(ctx context.Context, worker int, t Target, e dialer.Endpoint, resolve time.Duration) *results.Record {
-	var began time.Time
-	var h dialer.Handshake
-	var retries int
-	err := sc.honest(ctx, worker, func(ctx context.Context) (err error) {
+func (sc *scan) probeEndpoint(ctx context.Context, worker int, t *Target, e *dialer.Endpoint, resolve time.Duration) *results.Record {
+	shown := new(outcome)
+	err := sc.honest(ctx, worker, func(ctx context.Context) error {
 		// What a shortage interrupted says nothing, nor does its time.
-		began = time.Now()
-		h, retries, err = sc.tries(ctx, e)
-		return err
+		shown.began = time.Now()
+		return sc.tries(ctx, e, shown)
 	})
-	h.Timing.Resolve += resolve
-	r := sc.record(t, began.Add(-resolve), h, err)
-	r.Retries = retries
+	shown.Timing.Resolve += resolve
+	r := sc.record(t, shown.began.Add(-resolve), &shown.Handshake, err)
+	r.Retries = shown.retries
 	return r
 }
 
+// outcome is what the tries at an endpoint showed.
+type outcome struct {
+	dialer.Handshake
+	began   time.Time
+	retries int // tries beyond the first
+}
+
 // record is the only place where a handshake becomes a record.
-func (s *Scanner) record(t Target, began time.Time, h dialer.Handshake, err error) *results.Record {
+func (s *Scanner) record(t *Target, began time.Time, h *dialer.Handshake, err error) *results.Record {
 	r := &results.Record{
 		Schema:   results.SchemaVersion,
 		Line:     t.Line,
@@ -99,17 +109,17 @@ func (s *Scanner) record(t Target, began time.Time, h dialer.Handshake, err erro
 		r.Status, r.Error = results.StatusError, recordError(err)
 	}
 	if h.Method != "" {
-		r.TLS = recordTLS(&h)
+		r.TLS = recordTLS(h)
 	}
 	if h.Drain.End != "" {
 		r.Drain = &results.Drain{Bytes: h.Drain.Bytes, End: string(h.Drain.End)}
 	}
-	s.describe(r, t, &h)
+	s.describe(r, t, h)
 	return r
 }
 
 // describe adds what the certificates say.
-func (s *Scanner) describe(r *results.Record, t Target, h *dialer.Handshake) {
+func (s *Scanner) describe(r *results.Record, t *Target, h *dialer.Handshake) {
 	chain := results.ParseChain(h.Certificates, h.Parsed)
 	for i := range chain {
 		if i > 0 && !s.Chain {

@@ -77,22 +77,32 @@ func (sc *scan) limited(ctx context.Context, worker int, try func(context.Contex
 }
 
 // tries probes an endpoint until it succeeds, another try would not mend its
-// failure, or the tries or the time are used up. It returns the try that showed
-// most, and how many there were beyond the first.
-func (sc *scan) tries(ctx context.Context, e dialer.Endpoint) (h dialer.Handshake, retries int, err error) {
-	h, err = sc.Probe(ctx, e)
-	for retries < sc.Retries && slices.Contains(mendable, codeOf(err)) {
+// failure, or the tries or the time are used up. What stays in shown is the try
+// that showed most.
+func (sc *scan) tries(ctx context.Context, e *dialer.Endpoint, shown *outcome) error {
+	shown.retries = 0
+	err := sc.try(ctx, e, shown)
+	for shown.retries < sc.Retries && slices.Contains(mendable, codeOf(err)) {
 		pause(ctx, retryPause)
 		if ctx.Err() != nil || sc.begin(ctx) != nil {
 			break
 		}
-		retries++
-		again, failure := sc.Probe(ctx, e)
-		if failure == nil || len(again.Certificates) >= len(h.Certificates) {
-			h, err = again, failure
+		shown.retries++
+		again := new(outcome)
+		if failure := sc.try(ctx, e, again); failure == nil || len(again.Certificates) >= len(shown.Certificates) {
+			shown.Handshake, err = again.Handshake, failure
 		}
 	}
-	return h, retries, err
+	return err
+}
+
+// try probes an endpoint once. Inlined, its copies of what Probe returns would
+// stand in the frame of tries twice (see serve).
+//
+//go:noinline
+func (sc *scan) try(ctx context.Context, e *dialer.Endpoint, shown *outcome) (err error) {
+	shown.Handshake, err = sc.Probe(ctx, *e)
+	return err
 }
 
 // pause waits for d, or until ctx is done.
