@@ -47,7 +47,6 @@ func reachForms(chain [][]byte) (cases []reachCase) {
 		"ten warnings before the ServerHello":                           append(bytes.Repeat(warning(112), 10), flight...),
 		"a HelloRequest before the flight":                              append(bytes.Clone(helloRequest), flight...),
 		"ten empty records before the flight":                           append(bytes.Repeat(reachHeader(0), 10), flight...),
-		"change_cipher_spec before the flight":                          append([]byte{20, 3, 3, 0, 1, 1}, flight...),
 		"a duplicate extension":                                         record(reachServerHello(0x0303, reachSuite12, 0, 23, 0, 0, 0, 23, 0, 0), certificate, done),
 		"an extension nobody asked for":                                 record(reachServerHello(0x0303, reachSuite12, 0x5a, 0x5a, 0, 1, 0), certificate, done),
 		"extensions that are cut short":                                 record(reachServerHello(0x0303, reachSuite12, 0, 23, 0, 9, 1), certificate, done),

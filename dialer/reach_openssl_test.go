@@ -147,7 +147,7 @@ func opensslKeyCases() (table []opensslCase) {
 		}
 	}
 	for _, curve := range opensslCurves {
-		table = append(table, opensslCase{"key " + curve + " TLS 1.2", curve, "-tls1_2 -cipher ALL" + opensslWeak + " -groups P-256:" + curve})
+		table = append(table, opensslCase{"key " + curve + " TLS 1.2", curve, "-tls1_2 -cipher ALL" + opensslWeak + " -groups X25519:" + curve})
 	}
 	table = append(table,
 		opensslCase{"key secp384r1 TLS 1.3", "secp384r1", "-tls1_3"},
@@ -158,7 +158,7 @@ func opensslKeyCases() (table []opensslCase) {
 		opensslCase{"key DSA-2048 TLS 1.2", "DSA-2048", "-tls1_2" + all},
 		opensslCase{"key DSA-2048 TLS 1.1", "DSA-2048", "-tls1_1" + all},
 	)
-	for _, digest := range strings.Fields("md5 sha1 sha224 sha384 sha512 sha512-256 sha3-256 sha3-512 ripemd160 sm3") {
+	for _, digest := range strings.Fields("md5 sha1 sha224 sha384 sha512 sha512-256 sha3-256 sha3-512 ripemd160") {
 		table = append(table, opensslCase{"signature RSA " + digest + " TLS 1.2", "RSA-2048 -" + digest, "-tls1_2" + all})
 	}
 	for _, digest := range strings.Fields("md5 sha1 sha224") {
