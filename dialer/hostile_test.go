@@ -74,7 +74,7 @@ func hostilePeers(t *testing.T) []hostilePeer {
 		}
 	}
 	ticket := reachMessage(4, slices.Concat(make([]byte, 8), []byte{1, 0, 0, 16}, make([]byte, 16), []byte{0, 0})) // RFC 8446 §4.6.1
-	request := reachMessage(13, []byte{0, 0, 8, 0, 13, 0, 4, 0, 2, 4, 3})                                       // RFC 8446 §4.6.2
+	request := reachMessage(13, []byte{0, 0, 8, 0, 13, 0, 4, 0, 2, 4, 3})                                          // RFC 8446 §4.6.2
 	after := func(name string, version uint16, ends string, next func(*hostileSealer) []byte) hostilePeer {
 		return hostilePeer{name: name, serve: hostileAfter(t, version, next), codes: "ok", ends: ends, certificate: true}
 	}
