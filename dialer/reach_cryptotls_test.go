@@ -14,7 +14,7 @@ import (
 func reachTLS(name string, cert tls.Certificate, config *tls.Config) reachCase {
 	config = config.Clone()
 	config.Certificates = []tls.Certificate{cert}
-	return reachCase{server: "crypto/tls", name: name, chain: cert.Certificate, start: func(t *testing.T) string {
+	return reachCase{name: name, chain: cert.Certificate, start: func(t *testing.T) string {
 		server := dialertest.NewTLS(config)
 		t.Cleanup(server.Close)
 		return server.Addr().String()

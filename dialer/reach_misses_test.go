@@ -35,11 +35,11 @@ var reachMisses = map[string]string{
 	"scripted: TLCP (GB/T 38636), whose version TLS does not have":  "TLCP has a version number of its own, which a TLS ServerHello cannot have",
 	"scripted: silence after the Certificate message":               "a time-out, and what crypto/tls has read of an unfinished flight is not to be had from it",
 
-	"scripted: silence answers a version above TLS 1.0":                       missSilence,
-	"scripted: reset answers the server's name":                               missNamed,
-	"scripted: decode_error answers the server's name":                        missNamed,
-	"scripted: handshake_failure answers the server's name":                   missNamed,
-	"scripted: reset answers any extension but the server's name":             missExtension,
-	"scripted: decode_error answers any extension but the server's name":      missExtension,
-	"scripted: handshake_failure answers any extension but the server's name": missExtension,
+	"intolerant: silence answers a version above TLS 1.0":                       missSilence,
+	"intolerant: reset answers the server's name":                               missNamed,
+	"intolerant: decode_error answers the server's name":                        missNamed,
+	"intolerant: handshake_failure answers the server's name":                   missNamed,
+	"intolerant: reset answers any extension but the server's name":             missExtension,
+	"intolerant: decode_error answers any extension but the server's name":      missExtension,
+	"intolerant: handshake_failure answers any extension but the server's name": missExtension,
 }

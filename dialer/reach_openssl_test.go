@@ -46,7 +46,7 @@ func reachOpenSSL(t *testing.T) []reachCase {
 	var cases []reachCase
 	for _, c := range table {
 		var file string
-		cases = append(cases, reachCase{server: "openssl", name: c.name,
+		cases = append(cases, reachCase{name: c.name,
 			start: func(t *testing.T) string {
 				var key string
 				file, key = h.opensslCertificate(t, c.certificate)

@@ -130,7 +130,7 @@ func reachScript(name string, chain [][]byte, reply func(h *reachHello) []byte) 
 
 // reachRaw is a case of a server with a part of its own.
 func reachRaw(name string, chain [][]byte, serve func(net.Conn)) reachCase {
-	return reachCase{server: "scripted", name: name, chain: chain, start: func(t *testing.T) string {
+	return reachCase{name: name, chain: chain, start: func(t *testing.T) string {
 		server := dialertest.NewRaw(serve)
 		t.Cleanup(server.Close)
 		return server.Addr().String()

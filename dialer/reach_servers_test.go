@@ -56,7 +56,7 @@ func reachGnuTLS(t *testing.T) (cases []reachCase) {
 	template := h.write(t, "template", []byte("cn = reach.test\ndns_name = reach.test\nexpiration_days = 30\nsigning_key\nencryption_key\n"))
 	for _, c := range gnutlsCases {
 		file := c.key + ".pem"
-		cases = append(cases, reachCase{server: "gnutls", name: c.name,
+		cases = append(cases, reachCase{name: c.name,
 			start: func(t *testing.T) string {
 				key := h.make(t, c.key+".key", "certtool", "--generate-privkey", "--key-type", c.key, "--outfile", c.key+".key")
 				h.make(t, file, "certtool", "--generate-self-signed", "--load-privkey", key, "--template", template, "--outfile", file)
@@ -105,7 +105,7 @@ func reachNSS(t *testing.T) (cases []reachCase) {
 	h.make(t, "nss.p12", "openssl", "pkcs12", "-export", "-name", "reach", "-passout", "pass:", "-in", "nss-both.pem", "-out", "nss.p12")
 	h.make(t, "imported", "pk12util", "-i", "nss.p12", "-d", db, "-W", "")
 	for _, c := range nssCases {
-		cases = append(cases, reachCase{server: "nss", name: c.name, chain: chain, start: func(t *testing.T) string {
+		cases = append(cases, reachCase{name: c.name, chain: chain, start: func(t *testing.T) string {
 			return reachListen(t, h.dir, "selfserv", func(port string) []string {
 				return append([]string{"-d", db, "-n", "reach", "-p", port}, strings.Fields(c.args)...)
 			})
@@ -132,7 +132,7 @@ func (d reachDaemon) cases(t *testing.T) (cases []reachCase) {
 	ended := reachStart(t, h.dir, output, d.server, d.args(config)...)
 	for i, name := range d.names {
 		reachWait(t, strconv.Itoa(ports[i]), output, ended)
-		cases = append(cases, reachCase{server: d.server, name: name, chain: slices.Clone(chain), start: reachFixed(ports[i])})
+		cases = append(cases, reachCase{name: name, chain: slices.Clone(chain), start: reachFixed(ports[i])})
 	}
 	return cases
 }
