@@ -126,7 +126,8 @@ func oddCertificates() map[string][]byte {
 		odd["key: "+name] = o.certificate()
 	}
 	whole := ordinaryParts().certificate()
-	indefinite := slices.Concat([]byte{0x30, 0x80}, whole[4:], []byte{0, 0})
+	content := whole[2+whole[1]&0x7f:] // after the length, which is in the long form
+	size := []byte{byte(len(content) >> 8), byte(len(content))}
 	for name, bytes := range map[string][]byte{
 		"trailing data":       append(bytes.Clone(whole), 1, 2, 3),
 		"truncated":           whole[:len(whole)/2],
@@ -135,9 +136,9 @@ func oddCertificates() map[string][]byte {
 		"no ASN.1 at all":     []byte("-----BEGIN CERTIFICATE-----\n"),
 		"zeros":               make([]byte, 400),
 		"an empty SEQUENCE":   {0x30, 0},
-		"indefinite lengths":  indefinite,
-		"a length too long":   slices.Concat([]byte{0x30, 0x84, 0, 0}, whole[2:]),
-		"a length of 2^63":    slices.Concat([]byte{0x30, 0x88, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, whole[4:]),
+		"indefinite lengths":  slices.Concat([]byte{0x30, 0x80}, content, []byte{0, 0}),
+		"a length too long":   slices.Concat([]byte{0x30, 0x84, 0, 0}, size, content),
+		"a length of 2^63":    slices.Concat([]byte{0x30, 0x88, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, content),
 		"nested 10,000 times": bytes.Repeat([]byte{0x30, 0x80}, 10000),
 		"PEM in place of DER": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: whole}),
 	} {
