@@ -51,6 +51,8 @@ var gnutlsCases = []struct{ name, key, args string }{
 	{"records of 512 bytes", "rsa", "NORMAL --recordsize 512"},
 }
 
+// reachGnuTLS has a gnutls-serv for each. It has no option for the address, so it
+// listens on all for as long as a case takes; so does selfserv.
 func reachGnuTLS(t *testing.T) (cases []reachCase) {
 	h := newReachHome(t)
 	template := h.write(t, "template", []byte("cn = reach.test\ndns_name = reach.test\nexpiration_days = 30\nsigning_key\nencryption_key\n"))
