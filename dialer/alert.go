@@ -2,6 +2,25 @@ package dialer
 
 import "strconv"
 
+// The alerts that decide about anything here (RFC 8446 §6, RFC 6066 §3).
+const (
+	alertUnexpectedMessage      = 10
+	alertBadRecordMAC           = 20
+	alertRecordOverflow         = 22
+	alertHandshakeFailure       = 40
+	alertBadCertificate         = 42
+	alertUnsupportedCertificate = 43
+	alertCertificateUnknown     = 46
+	alertIllegalParameter       = 47
+	alertAccessDenied           = 49
+	alertDecodeError            = 50
+	alertProtocolVersion        = 70
+	alertInternalError          = 80
+	alertUnsupportedExtension   = 110
+	alertUnrecognizedName       = 112
+	alertCertificateRequired    = 116
+)
+
 // alertNames has the names of RFC 8446 §6 and, for the alerts that only older
 // versions send, of RFC 5246 §7.2 and RFC 2246 §7.2.
 var alertNames = map[uint8]string{

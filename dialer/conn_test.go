@@ -215,8 +215,8 @@ func TestAlertBeforeReset(t *testing.T) {
 
 	d := &Dialer{DrainTimeout: patience}
 	d.init()
-	a := attempt{d: d, h: new(Handshake), endpoint: endpointAt(s.Addr(), "a.test")}
-	a.h.Addr = s.Addr()
+	a := attempt{d: d, h: &Handshake{Addr: s.Addr(), ServerName: "a.test"}, endpoint: endpointAt(s.Addr(), "a.test")}
+	d.newClient().take(&a)
 	conn, err := a.dial(within(t, patience))
 	if err != nil {
 		t.Fatal(err)

@@ -298,20 +298,13 @@ func (a *attempt) failure(err error) *Error {
 // wantsClientCert reports whether an alert means that the server does not go
 // on without a client certificate: certificate_required says so by itself
 // (RFC 8446 §6.2); the others, which servers used before it, only where one was
-// asked for and none was sent (RFC 5246 §7.4.6 has handshake_failure).
+// asked for and none was sent (RFC 5246 §7.4.6 has handshake_failure; GnuTLS
+// sends decode_error for the empty list).
 func (a *attempt) wantsClientCert(alert uint8) bool {
-	const (
-		handshakeFailure       = 40
-		badCertificate         = 42
-		unsupportedCertificate = 43
-		certificateUnknown     = 46
-		accessDenied           = 49
-		certificateRequired    = 116
-	)
 	switch alert {
-	case certificateRequired:
+	case alertCertificateRequired:
 		return true
-	case handshakeFailure, badCertificate, unsupportedCertificate, certificateUnknown, accessDenied:
+	case alertHandshakeFailure, alertBadCertificate, alertUnsupportedCertificate, alertCertificateUnknown, alertAccessDenied, alertDecodeError:
 		return a.requested && !a.sentCert
 	}
 	return false

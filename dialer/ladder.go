@@ -15,15 +15,6 @@ import (
 // with 2 MiB.
 const rescuesInFlight = 32
 
-// The alerts that decide about another try (RFC 8446 §6, RFC 6066 §3, RFC 7301
-// §3.2).
-const (
-	alertInternalError         = 80
-	alertProtocolVersion       = 70
-	alertUnrecognizedName      = 112
-	alertNoApplicationProtocol = 120
-)
-
 // climb goes on where the handshake of crypto/tls showed no certificate: it
 // asks again without a server name where the server did not like that, and
 // with hellos made by hand where another hello may be answered. It returns
@@ -36,19 +27,15 @@ func (d *Dialer) climb(ctx context.Context, e Endpoint, h *Handshake, failure *E
 	if h.ServerName != "" && failure.Code == CodeAlert && (failure.Alert == alertUnrecognizedName || failure.Alert == alertInternalError) {
 		nameless := Handshake{Addr: h.Addr, Timing: Timing{Resolve: h.Timing.Resolve}}
 		a := attempt{d: d, h: &nameless, endpoint: e, phase: PhaseConnect}
-		if err := a.run(ctx); err == nil || len(nameless.Certificates) > 0 {
+		err := a.run(ctx)
+		if err != nil && len(nameless.Certificates) == 0 && failure.Alert == alertUnrecognizedName {
+			// The name is what it refused, so a hello by hand goes without too.
+			err = d.rescue(ctx, e, &nameless, err)
+		}
+		if err == nil || len(nameless.Certificates) > 0 {
 			*h = nameless
 			return err
 		}
-	}
-	if d.NoRescue || !rescuable(failure) {
-		return failure
-	}
-	select {
-	case d.rescues <- struct{}{}:
-		defer func() { <-d.rescues }()
-	case <-ctx.Done():
-		return failure
 	}
 	return d.rescue(ctx, e, h, failure)
 }
@@ -58,17 +45,39 @@ func (d *Dialer) climb(ctx context.Context, e Endpoint, h *Handshake, failure *E
 func rescuable(failure *Error) bool {
 	switch failure.Code {
 	case CodeAlert:
-		// The name is what it refused, and a hello by hand has the same.
 		return failure.Alert != alertUnrecognizedName
-	case CodeProtocol, CodeEOF, CodeReset:
+	case CodeProtocol, CodeBadRecord, CodeEOF, CodeReset:
 		return true
 	}
 	return false
 }
 
-// rescue sends the hellos made by hand, the second only where the server may
-// have stumbled over the first one's form.
+// stumbled reports whether a server that sent an alert may have meant the
+// hello's form, and so take another. Those that do not bear a newer version or
+// an extension end in whatever alert their parser or their choice of a suite
+// happens to give.
+func stumbled(alert rescue.AlertError) bool {
+	switch alert {
+	case alertUnexpectedMessage, alertBadRecordMAC, alertRecordOverflow, alertHandshakeFailure, alertIllegalParameter,
+		alertDecodeError, alertProtocolVersion, alertInternalError, alertUnsupportedExtension:
+		return true
+	}
+	return false
+}
+
+// rescue sends the hellos made by hand where they may help, as many at a time
+// as there are places, the second only where the server may have stumbled over
+// the first one's form.
 func (d *Dialer) rescue(ctx context.Context, e Endpoint, h *Handshake, failure *Error) *Error {
+	if d.NoRescue || !rescuable(failure) {
+		return failure
+	}
+	select {
+	case d.rescues <- struct{}{}:
+		defer func() { <-d.rescues }()
+	case <-ctx.Done():
+		return failure
+	}
 	for _, hello := range []rescue.Hello{rescue.Hello13, rescue.Hello10} {
 		d.rescued.Add(1)
 		client := rescue.Client{Hello: hello, ServerName: h.ServerName, NoPostQuantum: d.offersNoPostQuantum()}
@@ -85,7 +94,7 @@ func (d *Dialer) rescue(ctx context.Context, e Endpoint, h *Handshake, failure *
 		}
 		alert, _ := errors.AsType[rescue.AlertError](err)
 		code := classify(PhaseHandshake, err).Code
-		if alert != alertProtocolVersion && code != CodeEOF && code != CodeReset {
+		if !stumbled(alert) && code != CodeEOF && code != CodeReset {
 			break
 		}
 	}

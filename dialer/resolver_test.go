@@ -263,7 +263,7 @@ func TestProbeResolves(t *testing.T) {
 	if !errors.As(err, &failure) || failure.Phase != PhaseResolve || failure.Code != CodeDNSNotFound {
 		t.Errorf("Probe: %v", err)
 	}
-	if h.Addr.IsValid() || h.ServerName != "" || h.Timing.Resolve <= 0 {
+	if h.Addr.IsValid() || h.ServerName != "none.test" || h.Timing.Resolve <= 0 {
 		t.Errorf("handshake %+v", h)
 	}
 	if _, err := d.Lookup(within(t, patience), "none.test"); !errors.As(err, &failure) || failure.Code != CodeDNSNotFound {
