@@ -10,18 +10,19 @@ import (
 )
 
 const (
-	// watchInterval is how often the memory is looked at. A handshake can take
-	// some megabytes in this time, and there is the margin below the limit.
-	watchInterval = 50 * time.Millisecond
-	// Above pressureShare of the limit targets are cut, and not tried again
-	// before it is down to calmShare.
-	pressureShare = 0.80
-	calmShare     = 0.65
+	// watchInterval is how often the memory is looked at.
+	watchInterval = 20 * time.Millisecond
+	// Above pressureShare of the limit targets are cut, and none begins before
+	// it is down to calmShare. The rest of the limit is for what arrives
+	// between two looks, and for garbage: a message is gathered in a buffer
+	// that doubles.
+	pressureShare = 0.60
+	calmShare     = 0.45
 	// maxStale is how many looks without a collection a closed door stands.
 	maxStale = 4
-	// cutShare is the part of the targets in flight that is cut at a time,
-	// before the next collection shows what it brought.
-	cutShare = 32
+	// cutShare is the part of the targets in flight that is cut, or let in, at
+	// a time, before the next collection shows what it brought.
+	cutShare = 16
 )
 
 // errMemoryCap is the cause with which a target is cut.

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+
+	"certsweep/dialer/dialertest"
+)
+
+// endlessCertificate sends a ServerHello of TLS 1.2 and all but the last byte
+// of a Certificate message of 256 KiB, the most that crypto/tls takes, and
+// waits for ever.
+func endlessCertificate(c net.Conn) {
+	const size = 256<<10 - 4
+	c.Read(make([]byte, 4<<10)) // the ClientHello
+	hello := append([]byte{2, 0, 0, 38, 3, 3}, make([]byte, 32)...)
+	hello = append(hello, 0, 0xC0, 0x2B, 0)
+	certificate := append([]byte{11, size >> 16, size >> 8 & 0xFF, size & 0xFF}, make([]byte, size-1)...)
+	for _, message := range [][]byte{hello, certificate} {
+		for len(message) > 0 {
+			part := message[:min(len(message), 4<<10)]
+			message = message[len(part):]
+			c.Write(append([]byte{22, 3, 3, byte(len(part) >> 8), byte(len(part))}, part...))
+		}
+	}
+	io.Copy(io.Discard, c)
+}
+
+// TestMaxMemoryHolds has 500 peers that make us hold half a megabyte each,
+// twice the limit, all at once: the process stays below it, and every target
+// has its record.
+func TestMaxMemoryHolds(t *testing.T) {
+	const targets, limit = 500, 128 << 20
+	s := dialertest.NewRaw(endlessCertificate)
+	defer s.Close()
+	cmd := command("-q", "--trust", "none", "--max-memory", "128MiB", "--timeout", "3s", "-")
+	cmd.Stdin = strings.NewReader(strings.Repeat(s.Addr().String()+"\n", targets))
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, &stderr)
+	}
+	codes := make(map[string]int)
+	for _, r := range validRecords(t, out) {
+		if r.Error == nil {
+			t.Fatalf("%+v", r)
+		}
+		codes[r.Error.Code]++
+	}
+	if codes["timeout"]+codes["memory_cap"] != targets {
+		t.Errorf("codes %v, want %d of timeout and memory_cap", codes, targets)
+	}
+	peak := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
+	if peak > limit {
+		t.Errorf("%d MiB resident, the limit is %d", peak>>20, limit>>20)
+	}
+	t.Logf("%d MiB resident at the peak, codes %v", peak>>20, codes)
+}
