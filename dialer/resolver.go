@@ -149,7 +149,7 @@ func (r *Resolver) ask(ctx context.Context, name string) (addrs []netip.Addr, ke
 		if i == 1 {
 			resolver = r.lenient
 		}
-		t := &try{server: r.servers.choose(place + i), deadline: time.Now().Add(lookupTry)}
+		t := &try{server: r.servers.choose(place), deadline: time.Now().Add(lookupTry)}
 		addrs, failure := r.lookUp(ctx, resolver, t, name)
 		if failure == nil {
 			r.servers.report(t.server, true)
@@ -162,11 +162,14 @@ func (r *Resolver) ask(ctx context.Context, name string) (addrs []netip.Addr, ke
 			return nil, false, failure
 		}
 		r.servers.report(t.server, t.answered.Load())
+		// net.Resolver believes to have asked the system's.
+		failure.Server = t.server
 		switch {
 		case !failure.IsNotFound:
 			// A server that cannot be reached is one that does not answer.
 			failure.IsTimeout = failure.IsTimeout || !t.answered.Load()
 			err = failure
+			place++
 		case resolver == r.strict:
 			return nil, true, failure
 		}
