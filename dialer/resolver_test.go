@@ -117,55 +117,6 @@ func TestLookupTriesTCP(t *testing.T) {
 	}
 }
 
-// TestLookupCache has answers and absences kept, and nothing else.
-func TestLookupCache(t *testing.T) {
-	good := answer{addrs: []string{"127.0.0.1"}}
-	s := newDNSServer(t, zone{})
-	for _, test := range []struct {
-		name   string
-		first  answer
-		kept   bool
-		second Code // of a look-up after the name has its address
-	}{
-		{"found.test", good, true, ""},
-		{"absent.test", answer{rcode: dnsmessage.RCodeNameError}, true, CodeDNSNotFound},
-		{"fails.test", answer{rcode: dnsmessage.RCodeServerFailure}, false, ""},
-		{"drops.test", answer{drop: true}, false, ""},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			r := &Resolver{Servers: []string{s.addr}, Network: "ip4"}
-			s.set(test.name+".", test.first)
-			limit := patience
-			if test.first.drop {
-				limit = impatience
-			}
-			r.Lookup(within(t, limit), test.name)
-			if len(s.questions()) == 0 {
-				t.Fatal("the first look-up asked nothing")
-			}
-			s.set(test.name+".", good)
-			_, err := r.Lookup(within(t, patience), test.name)
-			if got := lookupCode(err); got != test.second {
-				t.Errorf("second look-up: %v, want %q", err, test.second)
-			}
-			if kept := len(s.questions()) == 0; kept != test.kept {
-				t.Errorf("kept: %v, want %v", kept, test.kept)
-			}
-			if !test.kept {
-				return
-			}
-			// Time passes.
-			r.cache.lookups[test.name].expires = time.Now()
-			if _, err := r.Lookup(within(t, patience), test.name); err != nil {
-				t.Error(err)
-			}
-			if len(s.questions()) == 0 {
-				t.Error("an answer was kept for ever")
-			}
-		})
-	}
-}
-
 // TestLookupServers takes turns, with both families of a name at one server.
 func TestLookupServers(t *testing.T) {
 	names := zone{"a.test.": {addrs: []string{"127.0.0.1"}}, "b.test.": {addrs: []string{"127.0.0.1"}}}
