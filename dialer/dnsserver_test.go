@@ -21,6 +21,8 @@ type answer struct {
 	rcode dnsmessage.RCode
 	drop  bool // says nothing
 	long  bool // does not fit into UDP
+
+	dropKind, failKind dnsmessage.Type // drop, and server failure, for one type
 }
 
 // dnsServer is a name server on UDP and TCP of one loopback port. It does not
@@ -142,8 +144,11 @@ func (s *dnsServer) respond(network string, query []byte) []byte {
 	if !ok {
 		a.rcode = dnsmessage.RCodeNameError
 	}
-	if a.drop {
+	if a.drop || a.dropKind == q.Type {
 		return nil
+	}
+	if a.failKind == q.Type {
+		a.rcode = dnsmessage.RCodeServerFailure
 	}
 	m := dnsmessage.Message{
 		Header: dnsmessage.Header{

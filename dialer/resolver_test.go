@@ -6,8 +6,13 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"regexp"
 	"slices"
+	"sync"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
@@ -112,130 +117,206 @@ func TestLookupTriesTCP(t *testing.T) {
 	}
 }
 
-// TestLookupCache has answers and absences kept, and nothing else.
-func TestLookupCache(t *testing.T) {
-	good := answer{addrs: []string{"127.0.0.1"}}
-	s := newDNSServer(t, zone{})
-	for _, test := range []struct {
-		name   string
-		first  answer
-		kept   bool
-		second Code // of a look-up after the name has its address
-	}{
-		{"found.test", good, true, ""},
-		{"absent.test", answer{rcode: dnsmessage.RCodeNameError}, true, CodeDNSNotFound},
-		{"fails.test", answer{rcode: dnsmessage.RCodeServerFailure}, false, ""},
-		{"drops.test", answer{drop: true}, false, ""},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			r := &Resolver{Servers: []string{s.addr}, Network: "ip4"}
-			s.set(test.name+".", test.first)
-			limit := patience
-			if test.first.drop {
-				limit = impatience
-			}
-			r.Lookup(within(t, limit), test.name)
-			if len(s.questions()) == 0 {
-				t.Fatal("the first look-up asked nothing")
-			}
-			s.set(test.name+".", good)
-			_, err := r.Lookup(within(t, patience), test.name)
-			if got := lookupCode(err); got != test.second {
-				t.Errorf("second look-up: %v, want %q", err, test.second)
-			}
-			if kept := len(s.questions()) == 0; kept != test.kept {
-				t.Errorf("kept: %v, want %v", kept, test.kept)
-			}
-			if !test.kept {
-				return
-			}
-			// Time passes.
-			r.mu.Lock()
-			entry := r.cache[test.name]
-			entry.expires = time.Now()
-			r.cache[test.name] = entry
-			r.mu.Unlock()
-			if _, err := r.Lookup(within(t, patience), test.name); err != nil {
-				t.Error(err)
-			}
-			if len(s.questions()) == 0 {
-				t.Error("an answer was kept for ever")
-			}
-		})
-	}
-}
-
-func TestLookupCacheIsBounded(t *testing.T) {
-	var r Resolver
-	r.init()
-	for i := range 2 * cacheNames {
-		r.store(fmt.Sprintf("%d.test", i), nil, nil)
-	}
-	if len(r.cache) != cacheNames {
-		t.Errorf("%d names in the cache, want %d", len(r.cache), cacheNames)
-	}
-	if _, ok := r.cached(fmt.Sprintf("%d.test", 2*cacheNames-1)); !ok {
-		t.Error("the last answer is not in the cache")
-	}
-}
-
-// TestLookupServers takes turns, and a server that fails costs no answer.
+// TestLookupServers takes turns, with both families of a name at one server.
 func TestLookupServers(t *testing.T) {
 	names := zone{"a.test.": {addrs: []string{"127.0.0.1"}}, "b.test.": {addrs: []string{"127.0.0.1"}}}
 	one, two := newDNSServer(t, names), newDNSServer(t, names)
-	r := &Resolver{Servers: []string{one.addr, two.addr}, Network: "ip4"}
+	r := &Resolver{Servers: []string{one.addr, two.addr}}
 	for _, name := range []string{"a.test", "b.test"} {
 		if _, err := r.Lookup(within(t, patience), name); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if a, b := len(one.questions()), len(two.questions()); a != 1 || b != 1 {
-		t.Errorf("asked %d and %d questions, want 1 and 1", a, b)
-	}
-
-	broken := newDNSServer(t, zone{"a.test.": {rcode: dnsmessage.RCodeServerFailure}})
-	r = &Resolver{Servers: []string{broken.addr, two.addr}, Network: "ip4"}
-	if addrs, err := r.Lookup(within(t, patience), "a.test"); err != nil || len(addrs) != 1 {
-		t.Errorf("%v, %v", addrs, err)
-	}
-	if len(broken.questions()) != 1 {
-		t.Error("the first server was not asked")
+	for _, s := range []*dnsServer{one, two} {
+		if got := kinds(s.questions()); !slices.Equal(got, []dnsmessage.Type{dnsmessage.TypeA, dnsmessage.TypeAAAA}) {
+			t.Errorf("one of two servers was asked for %v", got)
+		}
 	}
 }
 
-func TestLookupsInFlight(t *testing.T) {
+// TestLookupFailsOver has a server of two that is of no use, and every name
+// found.
+func TestLookupFailsOver(t *testing.T) {
+	t.Parallel()
+	good := answer{addrs: []string{"127.0.0.1"}}
+	for _, test := range []struct {
+		name string
+		bad  answer
+	}{
+		{"silent", answer{drop: true}},
+		{"failing", answer{rcode: dnsmessage.RCodeServerFailure}},
+		{"refusing", answer{rcode: dnsmessage.RCodeRefused}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			bad, working := newDNSServer(t, zone{}), newDNSServer(t, zone{})
+			var names []string
+			for i := range 20 {
+				name := fmt.Sprintf("%d.test", i)
+				bad.set(name+".", test.bad)
+				working.set(name+".", good)
+				names = append(names, name)
+			}
+			r := &Resolver{Servers: []string{bad.addr, working.addr}}
+			var wg sync.WaitGroup
+			for _, name := range names {
+				wg.Go(func() {
+					if _, err := r.Lookup(within(t, patience), name); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+			if len(bad.questions()) == 0 {
+				t.Error("the bad server was not asked")
+			}
+			if !test.bad.drop {
+				return
+			}
+			// By now the silent one is passed over.
+			for i := range 4 {
+				name := fmt.Sprintf("later-%d.test", i)
+				working.set(name+".", good)
+				if _, err := r.Lookup(within(t, patience), name); err != nil {
+					t.Error(err)
+				}
+			}
+			if asked := bad.questions(); len(asked) != 0 {
+				t.Errorf("the silent server was asked %v", asked)
+			}
+		})
+	}
+}
+
+// TestLookupOneFamily has servers that do not answer for one of the families.
+func TestLookupOneFamily(t *testing.T) {
+	t.Parallel()
+	const a, aaaa = dnsmessage.TypeA, dnsmessage.TypeAAAA
+	for _, test := range []struct {
+		name string
+		answer
+		want []string
+		code Code
+	}{
+		{"no answer for IPv6", answer{addrs: []string{"127.0.0.1"}, dropKind: aaaa}, []string{"127.0.0.1"}, ""},
+		{"failure for IPv6", answer{addrs: []string{"127.0.0.1"}, failKind: aaaa}, []string{"127.0.0.1"}, ""},
+		{"no answer for IPv4", answer{addrs: []string{"::1"}, dropKind: a}, []string{"::1"}, ""},
+		// There is no IPv6 address, but that says nothing of IPv4.
+		{"no answer for IPv4, no IPv6", answer{dropKind: a}, nil, CodeDNSTimeout},
+		{"failure for IPv4, no IPv6", answer{failKind: a}, nil, CodeDNSFailure},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := newDNSServer(t, zone{"a.test.": test.answer})
+			r := &Resolver{Servers: []string{s.addr}}
+			addrs, err := r.Lookup(within(t, patience), "a.test")
+			if got := lookupCode(err); got != test.code || !slices.Equal(texts(addrs), test.want) {
+				t.Errorf("%q, %v; want %q, %q", texts(addrs), err, test.want, test.code)
+			}
+		})
+	}
+}
+
+// TestLookupWithoutServer has nobody at the name server's address.
+func TestLookupWithoutServer(t *testing.T) {
+	s := newDNSServer(t, zone{})
+	s.udp.Close()
+	s.tcp.Close()
+	r := &Resolver{Servers: []string{s.addr}}
+	if _, err := r.Lookup(within(t, patience), "a.test"); lookupCode(err) != CodeDNSTimeout {
+		t.Errorf("%v, want %s", err, CodeDNSTimeout)
+	}
+	if r.Lookups() != lookupTries {
+		t.Errorf("%d look-ups, want %d", r.Lookups(), lookupTries)
+	}
+}
+
+// TestLookupShortage has no descriptor left for the question.
+func TestLookupShortage(t *testing.T) {
 	s := newDNSServer(t, zone{"a.test.": {addrs: []string{"127.0.0.1"}}})
 	r := &Resolver{Servers: []string{s.addr}}
-	r.init()
-	for range lookupsInFlight {
-		r.slots <- struct{}{}
+	// What package net reads from files, it reads now.
+	if _, err := r.Lookup(within(t, patience), "none.test"); lookupCode(err) != CodeDNSNotFound {
+		t.Fatal(err)
 	}
-	for _, test := range []struct {
-		cut  func(context.Context) (context.Context, context.CancelFunc)
-		want Code
-	}{
-		{func(ctx context.Context) (context.Context, context.CancelFunc) {
-			return context.WithTimeout(ctx, impatience)
-		}, CodeDNSTimeout},
-		{func(ctx context.Context) (context.Context, context.CancelFunc) {
-			ctx, cancel := context.WithCancel(ctx)
-			cancel()
-			return ctx, cancel
-		}, CodeCanceled},
-	} {
-		ctx, cancel := test.cut(t.Context())
-		defer cancel()
-		if _, err := r.Lookup(ctx, "a.test"); lookupCode(err) != test.want || r.Lookups() != 0 {
-			t.Errorf("no slot free: %v after %d look-ups, want %s", err, r.Lookups(), test.want)
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	none := limit
+	none.Cur = 0
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &none); err != nil {
+		t.Fatal(err)
+	}
+	_, err := r.Lookup(within(t, patience), "a.test")
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if failure := classify(PhaseResolve, err); failure.Code != CodeShortage || failure.Phase != PhaseLocal || !errors.Is(err, syscall.EMFILE) {
+		t.Errorf("%v, want a shortage", err)
+	}
+	if _, err := r.Lookup(within(t, patience), "a.test"); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// TestLookupHosts has a name that no name server is asked for.
+func TestLookupHosts(t *testing.T) {
+	hosts, err := os.ReadFile("/etc/hosts")
+	if err != nil || !regexp.MustCompile(`(?m)^127\.0\.0\.1\s+localhost`).Match(hosts) {
+		t.Skip("/etc/hosts has no 127.0.0.1 localhost")
+	}
+	s := newDNSServer(t, zone{})
+	for _, name := range []string{"localhost", "LOCALHOST.", "localhost."} {
+		r := &Resolver{Servers: []string{s.addr}, Network: "ip4"}
+		addrs, err := r.Lookup(within(t, patience), name)
+		if err != nil || !slices.Contains(texts(addrs), "127.0.0.1") {
+			t.Errorf("%s: %v, %v", name, addrs, err)
 		}
 	}
-	<-r.slots
-	if _, err := r.Lookup(within(t, patience), "a.test"); err != nil {
-		t.Errorf("a slot free: %v", err)
+	if asked := s.questions(); len(asked) != 0 {
+		t.Errorf("asked %v", asked)
 	}
-	if len(r.slots) != lookupsInFlight-1 {
-		t.Errorf("%d slots taken, want %d", len(r.slots), lookupsInFlight-1)
-	}
+}
+
+// TestLookupsInFlight has no place free for a look-up.
+func TestLookupsInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var r Resolver
+		r.init()
+		for range lookupsInFlight {
+			if err := r.acquire(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		canceled, cancel := context.WithCancel(t.Context())
+		cancel()
+		for _, test := range []struct {
+			parent context.Context
+			limit  time.Duration
+			want   Code
+			waited time.Duration
+		}{
+			{t.Context(), time.Minute, CodeShortage, lookupWait},
+			{t.Context(), time.Second, CodeShortage, time.Second / lookupWaitPart},
+			{canceled, time.Minute, CodeCanceled, 0},
+		} {
+			ctx, cancel := context.WithTimeout(test.parent, test.limit)
+			defer cancel()
+			start := time.Now()
+			_, err := r.Lookup(ctx, "a.test")
+			if lookupCode(err) != test.want || r.Lookups() != 0 {
+				t.Errorf("no place free: %v after %d look-ups, want %s", err, r.Lookups(), test.want)
+			}
+			if waited := time.Since(start); waited != test.waited {
+				t.Errorf("waited %v, want %v", waited, test.waited)
+			}
+		}
+		time.AfterFunc(lookupWait/2, r.release)
+		if err := r.acquire(t.Context()); err != nil {
+			t.Errorf("a place became free: %v", err)
+		}
+	})
 }
 
 func TestLookupCanceled(t *testing.T) {
@@ -243,10 +324,9 @@ func TestLookupCanceled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	r := &Resolver{Servers: []string{s.addr}}
 	r.init()
-	dial := r.resolver.Dial
-	r.resolver.Dial = func(ctx context.Context, network, address string) (conn net.Conn, err error) {
+	r.strict.Dial = func(ctx context.Context, network, address string) (conn net.Conn, err error) {
 		defer cancel()
-		return dial(ctx, network, address)
+		return dialServer(ctx, network, address)
 	}
 	_, err := r.Lookup(ctx, "drops.test")
 	if lookupCode(err) != CodeCanceled || !errors.Is(err, context.Canceled) {

@@ -83,7 +83,7 @@ func (l load) run(b *testing.B, role string) {
 		if err := cmd.Start(); err != nil {
 			b.Fatal(err)
 		}
-		lines, _ := countLines(out)
+		lines, _ := countMatches(out, "\n")
 		if err := cmd.Wait(); err != nil {
 			b.Fatal(err)
 		}
@@ -99,11 +99,14 @@ func (l load) run(b *testing.B, role string) {
 	b.ReportMetric(float64(peak)/float64(b.N*l.inFlight), "rss-B/target")
 }
 
-func countLines(r io.Reader) (n int, err error) {
-	buf := make([]byte, 64<<10)
+// countMatches counts the lines that contain a text.
+func countMatches(r io.Reader, text string) (n int, err error) {
+	lines := bufio.NewReaderSize(r, 64<<10)
 	for {
-		k, err := r.Read(buf)
-		n += bytes.Count(buf[:k], []byte{'\n'})
+		line, err := lines.ReadSlice('\n')
+		if bytes.Contains(line, []byte(text)) {
+			n++
+		}
 		if err != nil {
 			return n, err
 		}
@@ -176,14 +179,20 @@ func pinned(b *testing.B, processor, role string, args ...string) *exec.Cmd {
 
 // farmProcess is a running farm of servers.
 type farmProcess struct {
+	pid       int
 	addresses []string
 	root      string // file of the trust anchor
 }
 
-func startFarm(b *testing.B, kind string) *farmProcess {
+// startFarm runs farmRole, under a program such as unshare where one is given.
+func startFarm(b *testing.B, kind string, under ...string) *farmProcess {
 	b.Helper()
 	f := &farmProcess{root: filepath.Join(b.TempDir(), "root.pem")}
 	cmd := pinned(b, "1", "farm", kind, f.root)
+	if len(under) > 0 {
+		cmd.Args = append(under, cmd.Args...)
+		cmd.Path, cmd.Err = exec.LookPath(under[0])
+	}
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -204,6 +213,7 @@ func startFarm(b *testing.B, kind string) *farmProcess {
 	if err != nil {
 		b.Fatalf("the servers did not start: %v", err)
 	}
+	f.pid = cmd.Process.Pid
 	f.addresses = strings.Fields(line)
 	return f
 }
@@ -223,7 +233,7 @@ func (f *farmProcess) list(b *testing.B, n int) string {
 }
 
 // farmRole runs servers until standard input ends: "bulk", 10,000 certificates
-// under one P-256 intermediate; "silent", which accept and say nothing;
+// under one P-256 intermediate; "distant", the same at a distance; "silent", which accept and say nothing;
 // "refused", where nobody listens; "dropped", whose queue of connections is
 // full. Eight addresses keep the client in ports.
 func farmRole() int {
@@ -233,6 +243,12 @@ func farmRole() int {
 	}
 	var running []string
 	switch kind := os.Args[1]; kind {
+	case "distant":
+		addresses, err := startDistant()
+		if err != nil {
+			return fail(err)
+		}
+		running = addresses
 	case "bulk":
 		root := dialertest.NewCA("Root", dialertest.P256)
 		bulk, err := dialertest.NewBulk(root.Intermediate("Intermediate", dialertest.P256), 10000, addresses...)
