@@ -46,6 +46,8 @@ type options struct {
 
 	chain, pem bool
 	output     string
+	resume     bool
+	shard      shardValue
 	progress   choiceValue
 	quiet      bool
 	summary    string
@@ -87,6 +89,8 @@ func (o *options) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.chain, "chain", false, "")
 	fs.BoolVar(&o.pem, "pem", false, "")
 	fs.StringVarP(&o.output, "output", "o", "", "")
+	fs.BoolVar(&o.resume, "resume", false, "")
+	fs.Var(&o.shard, "shard", "")
 	fs.Var(&o.progress, "progress", "")
 	fs.BoolVarP(&o.quiet, "quiet", "q", false, "")
 	fs.StringVar(&o.summary, "summary", "", "")
@@ -187,6 +191,10 @@ func (o *options) validate(fs *pflag.FlagSet) error {
 		return usageError("--min-tls %s is above --max-tls %s", &o.minTLS, &o.maxTLS)
 	case o.key != "" && o.cert == "":
 		return usageError("--key needs --cert")
+	case o.resume && (o.output == "" || o.output == "-"):
+		return usageError("--resume needs --output FILE: FILE is what it goes on with")
+	case o.resume && o.allIPs:
+		return usageError("--resume and --all-ips exclude each other: how many records a name has is known only when it was looked up")
 	case len(o.files) == 0 && len(o.targets) == 0 && fs.Lookup("target").Changed:
 		return usageError("--target is empty")
 	}

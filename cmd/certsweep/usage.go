@@ -18,6 +18,7 @@ Scanning:
       --connect-timeout D    TCP connect to one address (5s)
       --drain-timeout D      most time to read after the handshake; 0: do not drain (1s)
       --drain-bytes N        most data to read after the handshake (64KiB)
+      --shard I/N            scan the I-th of N parts of the list, from 1/N to N/N
 
 Addresses:
   -p, --port N[,N]           ports for targets that give none (443)
@@ -47,6 +48,7 @@ Output:
       --chain                add the certificates after the leaf
       --pem                  add every certificate in PEM
   -o, --output FILE          write to FILE, which must not exist; - is standard output
+      --resume               go on with the scan of the same list that FILE is from
       --progress WHEN        progress on standard error: auto, always, never (auto)
   -q, --quiet                no progress, and no summary on standard error
       --summary FILE         write a summary in JSON to FILE
@@ -63,5 +65,5 @@ Exit status: 0 every target has its record; 2 wrong usage or unreadable input;
 Examples:
   certsweep hosts.txt | jq -r 'select(.status=="ok") | [.host, .certificate.not_after] | @tsv'
   certsweep -t example.com -t 192.0.2.7:8443,example.org --chain
-  certsweep -c 5000 --trust mozilla -o results.jsonl top-1m.csv
+  certsweep -c 5000 --trust mozilla -o results.jsonl --resume top-1m.csv
 `
