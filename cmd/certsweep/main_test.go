@@ -23,4 +23,5 @@ var roles = map[string]func() int{
 	"certsweep": run,
 	"farm":      farmRole,
 	"bare":      bareRole,
+	"limited":   limitedRole,
 }
