@@ -38,7 +38,7 @@ func TestChaos(t *testing.T) {
 		killed, torn, killed, interrupted, killed, fullDisk, torn, abandoned, killed, killed, torn, fullDisk, killed, killed,
 	}
 	if testing.Short() {
-		n, endings = 5000, endings[:8]
+		n, endings = 10000, endings[:8]
 	}
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -46,9 +46,9 @@ func TestChaos(t *testing.T) {
 	c := newChaos(t, random, n)
 
 	for i, end := range endings {
-		// Moments from before the first record to so many that half of the
+		// Moments from before the first record to so many that a quarter of the
 		// targets are left for what is written until the signal comes.
-		more := random.IntN(n / 2 / len(endings))
+		more := random.IntN(n * 3 / 4 / len(endings))
 		switch {
 		case end == interrupted || end == abandoned:
 			more++ // without a record, it may not listen to signals yet

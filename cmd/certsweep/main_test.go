@@ -24,4 +24,5 @@ var roles = map[string]func() int{
 	"farm":      farmRole,
 	"bare":      bareRole,
 	"limited":   limitedRole,
+	"million":   millionRole,
 }
