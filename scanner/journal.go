@@ -17,7 +17,7 @@ import (
 // order they were done in. The zero value is empty. A Journal is not safe for
 // concurrent use while entries are added.
 type Journal struct {
-	// Ports are those of the [Defaults] that the list has.
+	// Ports are those of the [Defaults] that the list has, each once.
 	Ports []uint16
 
 	done  bitmap

@@ -125,8 +125,8 @@ func version() string {
 	return info.Main.Version + " " + info.GoVersion
 }
 
-// sweep scans, and writes records, progress and summary. count says how many
-// targets there are; nil where only the end can tell.
+// sweep scans, and writes records to out, progress and summary. count says how
+// many targets there are; nil where only the end can tell.
 func (e *environment) sweep(o *options, s *scanner.Scanner, targets iter.Seq2[scanner.Target, error], count func() (int, error), out *output) error {
 	encoder := results.NewEncoder(out)
 	summary := results.Summary{Resumed: out.resumed}
