@@ -125,11 +125,18 @@ func decode(line []byte) (*Record, error) {
 	if err := json.Unmarshal(line, r); err != nil {
 		return nil, fmt.Errorf("not a record: %w", err)
 	}
-	if r.Schema == 0 {
-		return nil, errors.New(`not a record: no "schema"`)
-	}
-	if r.Schema > SchemaVersion {
-		return nil, fmt.Errorf("schema %d is newer than %d, which this version reads", r.Schema, SchemaVersion)
+	if err := checkSchema(r.Schema); err != nil {
+		return nil, err
 	}
 	return r, nil
+}
+
+func checkSchema(version int) error {
+	if version == 0 {
+		return errors.New(`not a record: no "schema"`)
+	}
+	if version > SchemaVersion {
+		return fmt.Errorf("schema %d is newer than %d, which this version reads", version, SchemaVersion)
+	}
+	return nil
 }

@@ -17,6 +17,9 @@ type Summary struct {
 	Targets int `json:"targets"` // records, which is OK + Errors
 	OK      int `json:"ok"`
 	Errors  int `json:"errors"`
+	// Resumed is the number of targets that an earlier scan had done; they
+	// count nowhere else.
+	Resumed int `json:"resumed"`
 	// ByCode counts the errors by their code.
 	ByCode map[string]int `json:"by_code"`
 	// ByFinding counts the records that have a finding.

@@ -106,6 +106,7 @@ func parseLine(number int, text string, long bool) (l line, ok bool) {
 	}
 	if err != nil {
 		l.target.Text = cutText(strings.TrimSpace(text))
+		l.target.Endpoint = dialer.Endpoint{} // what was read before the mistake
 		lineErr := &LineError{Line: number, Code: CodeBadTarget, Err: err}
 		var at *fieldError
 		if errors.As(err, &at) {

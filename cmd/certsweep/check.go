@@ -38,7 +38,7 @@ type checkOptions struct {
 // notInCheck are flags of a scan that a check does not have, or has with a
 // meaning of its own: its --output is a report, and its --min-tls asks for a
 // version instead of limiting what is offered.
-var notInCheck = []string{"chain", "pem", "output", "summary", "debug-addr", "min-tls"}
+var notInCheck = []string{"chain", "pem", "output", "summary", "debug-addr", "resume", "shard", "min-tls"}
 
 // sharedFlags are flags of a scan that mean something without one too.
 var sharedFlags = []string{"target", "progress", "quiet", "version", "help"}

@@ -29,6 +29,9 @@ func (e *environment) demo(args []string) error {
 	if len(o.files)+len(o.targets) > 0 {
 		return usageError("demo brings its own targets: to scan yours, leave out the word demo")
 	}
+	if o.resume {
+		return usageError("demo has other ports each time: there is nothing to --resume")
+	}
 	if !fs.Changed("timeout") {
 		o.timeout = durationValue(demoTimeout)
 	}
@@ -52,5 +55,9 @@ func (e *environment) demo(args []string) error {
 	if o.caFile == "" && !o.trustSet {
 		s.Verifier = &results.Verifier{Roots: farm.CA().Pool()}
 	}
-	return e.sweep(&o, s, d, o.complete()(scanner.ReadTargets(strings.NewReader(list.String()))), nil)
+	out, err := openOutput(&o, e.stdout)
+	if err != nil {
+		return err
+	}
+	return e.sweep(&o, s, d, o.complete()(scanner.ReadTargets(strings.NewReader(list.String()))), nil, out)
 }

@@ -79,13 +79,19 @@ func (e *environment) fitDescriptors(o *options) int {
 		return o.concurrency
 	}
 	// Files, standard streams and the poller take some; name servers' sockets,
-	// two to a look-up, get up to a quarter.
-	const files = 32
-	reserve := files + min(256, limit.Cur/4)
-	if limit.Cur <= reserve || uint64(o.concurrency) <= limit.Cur-reserve {
+	// one for each look-up in flight, get up to a quarter.
+	const (
+		files         = 32
+		lookupSockets = 512
+	)
+	reserve := files + min(lookupSockets, limit.Cur/4)
+	fit := 1
+	if limit.Cur > reserve {
+		fit = int(min(limit.Cur-reserve, 1<<30))
+	}
+	if o.concurrency <= fit {
 		return o.concurrency
 	}
-	fit := int(limit.Cur - reserve)
 	fmt.Fprintf(e.stderr, "certsweep: %d targets in flight instead of %d: this process may open %d files (raise it with ulimit -n)\n",
 		fit, o.concurrency, limit.Cur)
 	return fit

@@ -23,4 +23,6 @@ var roles = map[string]func() int{
 	"certsweep": run,
 	"farm":      farmRole,
 	"bare":      bareRole,
+	"limited":   limitedRole,
+	"million":   millionRole,
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"certsweep/dialer"
+	"certsweep/results/policy"
 	"certsweep/scanner"
 )
 
@@ -51,6 +52,8 @@ type options struct {
 
 	chain, pem bool
 	output     string
+	resume     bool
+	shard      shardValue
 	progress   choiceValue
 	quiet      bool
 	summary    string
@@ -97,6 +100,8 @@ func (o *options) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.chain, "chain", false, "")
 	fs.BoolVar(&o.pem, "pem", false, "")
 	fs.StringVarP(&o.output, "output", "o", "", "")
+	fs.BoolVar(&o.resume, "resume", false, "")
+	fs.Var(&o.shard, "shard", "")
 	fs.Var(&o.progress, "progress", "")
 	fs.BoolVarP(&o.quiet, "quiet", "q", false, "")
 	fs.StringVar(&o.summary, "summary", "", "")
@@ -156,37 +161,13 @@ func parseEnvironment(fs *pflag.FlagSet) (err error) {
 func hint(command string, fs *pflag.FlagSet, err error) string {
 	var unknown *pflag.NotExistError
 	if errors.As(err, &unknown) {
-		best, bestDistance := "", 3
-		fs.VisitAll(func(f *pflag.Flag) {
-			if d := distance(unknown.GetSpecifiedName(), f.Name); d < bestDistance {
-				best, bestDistance = f.Name, d
-			}
-		})
-		if best != "" {
-			return "did you mean --" + best + "? See " + command + " --help"
+		var names []string
+		fs.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		if near := policy.Nearest(unknown.GetSpecifiedName(), names); near != "" {
+			return "did you mean --" + near + "? See " + command + " --help"
 		}
 	}
 	return "see " + command + " --help"
-}
-
-// distance is the Levenshtein distance of two short words.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
 }
 
 // validate checks what no single flag can, before anything is dialed.
@@ -214,6 +195,10 @@ func (o *options) validate(fs *pflag.FlagSet) error {
 		return usageError("--min-tls %s is above --max-tls %s", &o.minTLS, &o.maxTLS)
 	case o.key != "" && o.cert == "":
 		return usageError("--key needs --cert")
+	case o.resume && (o.output == "" || o.output == "-"):
+		return usageError("--resume needs --output FILE: FILE is what it goes on with")
+	case o.resume && o.allIPs:
+		return usageError("--resume and --all-ips exclude each other: how many records a name has is known only when it was looked up")
 	case len(o.files) == 0 && len(o.targets) == 0 && fs.Lookup("target").Changed:
 		return usageError("--target is empty")
 	}

@@ -60,6 +60,9 @@ func (e *environment) scan(args []string) error {
 		return err
 	}
 	defer in.Close()
+	if o.resume && !in.countable {
+		return usageError("--resume reads the list twice: name its files instead of standard input or a pipe")
+	}
 	s, d, err := o.scanner()
 	if err != nil {
 		return err
@@ -70,7 +73,39 @@ func (e *environment) scan(args []string) error {
 	if in.countable {
 		count = func() (int, error) { return in.count(complete) }
 	}
-	return e.sweep(&o, s, d, complete(scanner.ReadTargets(in)), count)
+	targets := complete(notEmpty(scanner.ReadTargets(in)))
+	out, err := openOutput(&o, e.stdout)
+	if err != nil {
+		return err
+	}
+	if o.resume {
+		journal, total, err := e.resume(&o, in, out)
+		if err != nil {
+			return err
+		}
+		targets = journal.Rest(targets)
+		count = func() (int, error) { return total - journal.Len(), nil }
+	}
+	return e.sweep(&o, s, d, targets, count, out)
+}
+
+// errNoTargets ends a list without a target. A shard or the rest of a list may
+// well be empty, the list itself is never a success then.
+var errNoTargets = &exitError{exitIncomplete, errors.New("no targets in the input")}
+
+func notEmpty(targets iter.Seq2[scanner.Target, error]) iter.Seq2[scanner.Target, error] {
+	return func(yield func(scanner.Target, error) bool) {
+		empty := true
+		for t, err := range targets {
+			empty = false
+			if !yield(t, err) {
+				return
+			}
+		}
+		if empty {
+			yield(scanner.Target{}, errNoTargets)
+		}
+	}
 }
 
 // inform answers --help and --version.
@@ -95,15 +130,11 @@ func version() string {
 	return info.Main.Version + " " + info.GoVersion
 }
 
-// sweep scans, and writes records, progress and summary. count says how many
-// targets there are; nil where only the end can tell.
-func (e *environment) sweep(o *options, s *scanner.Scanner, d *dialer.Dialer, targets iter.Seq2[scanner.Target, error], count func() (int, error)) error {
-	out, err := openOutput(o.output, e.stdout)
-	if err != nil {
-		return err
-	}
+// sweep scans, and writes records to out, progress and summary. count says how
+// many targets there are; nil where only the end can tell.
+func (e *environment) sweep(o *options, s *scanner.Scanner, d *dialer.Dialer, targets iter.Seq2[scanner.Target, error], count func() (int, error), out *output) error {
 	encoder := results.NewEncoder(out)
-	var summary results.Summary
+	summary := results.Summary{Resumed: out.resumed}
 	progress := startProgress(e.stderr, o, count)
 	stopDebug, err := startDebug(o.debugAddr, s, progress)
 	if err != nil {
@@ -122,7 +153,7 @@ func (e *environment) sweep(o *options, s *scanner.Scanner, d *dialer.Dialer, ta
 	})
 	progress.stop()
 	// Whatever ended the scan, what is done is kept.
-	failure := writeFailure(errors.Join(encoder.Flush(), closeOutput(out, e.stdout)))
+	failure := writeFailure(errors.Join(encoder.Flush(), out.Close()))
 	if failure == nil {
 		failure = err
 	}
@@ -130,20 +161,23 @@ func (e *environment) sweep(o *options, s *scanner.Scanner, d *dialer.Dialer, ta
 	summary.Seconds = time.Since(progress.started).Seconds()
 	summary.Lookups, summary.Rescues, summary.PeakRSS = d.Resolver.Lookups(), d.Rescues(), peakRSS()
 	interrupted := context.Cause(e.stop)
-	summary.Interrupted = interrupted != nil || failure != nil
+	summary.Interrupted = interrupted != nil || failure != nil && failure != errNoTargets
 	if !o.quiet {
 		summary.WriteText(e.stderr)
+		if summary.Interrupted && out.regular && count != nil {
+			fmt.Fprintln(e.stderr, "certsweep: to go on, give the same command with --resume")
+		}
 	}
 	if o.summary != "" {
 		if err := writeSummary(o.summary, &summary); err != nil && failure == nil {
 			failure = &exitError{exitIncomplete, err}
 		}
 	}
-	return outcome(failure, interrupted, summary.Targets)
+	return outcome(failure, interrupted)
 }
 
 // outcome is the error that the scan's exit status comes from.
-func outcome(failure, interrupted error, targets int) error {
+func outcome(failure, interrupted error) error {
 	var exit *exitError
 	switch {
 	case errors.As(failure, &exit):
@@ -153,16 +187,16 @@ func outcome(failure, interrupted error, targets int) error {
 	case failure != nil:
 		// The scan has no errors but those of its input and its output.
 		return &exitError{exitUsage, fmt.Errorf("reading targets: %w", failure)}
-	case targets == 0:
-		return &exitError{exitIncomplete, errors.New("no targets in the input")}
 	}
 	return nil
 }
 
-// complete returns what the flags add to each target of a list.
+// complete returns what the flags make of the targets of a list.
 func (o *options) complete() func(iter.Seq2[scanner.Target, error]) iter.Seq2[scanner.Target, error] {
 	d := scanner.Defaults{Ports: o.ports, ServerName: o.sni, StartTLS: dialer.Protocol(o.startTLS)}
-	return d.Apply
+	return func(targets iter.Seq2[scanner.Target, error]) iter.Seq2[scanner.Target, error] {
+		return scanner.Shard(o.shard).Apply(d.Apply(targets))
+	}
 }
 
 // scanner builds the scanner that the flags describe, and the dialer it has.

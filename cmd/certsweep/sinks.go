@@ -1,49 +1,101 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"syscall"
 
 	"certsweep/results"
 )
 
-// openOutput opens where records go. A file that exists is refused: it may
-// hold the results of hours.
-func openOutput(name string, stdout *os.File) (*os.File, error) {
+// output is where records go.
+type output struct {
+	*os.File
+	// regular says that it is a file of --output, which is locked, may be cut,
+	// and has size bytes of whole lines.
+	regular bool
+	size    int64
+	stdout  bool
+	// resumed is how many records were there before.
+	resumed int
+}
+
+// openOutput opens where records go. A file that exists is refused without
+// --resume: it may hold the results of hours.
+func openOutput(o *options, stdout *os.File) (*output, error) {
+	name := o.output
 	if name == "" || name == "-" {
-		return stdout, nil
+		return &output{File: stdout, stdout: true}, nil
 	}
-	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if errors.Is(err, fs.ErrExist) {
-		// A pipe or a device has nothing to lose.
-		if info, statErr := os.Stat(name); statErr == nil && !info.Mode().IsRegular() {
-			file, err = os.OpenFile(name, os.O_WRONLY, 0)
-		}
+	var file *os.File
+	var err error
+	if o.resume {
+		file, err = os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o666)
+	} else {
+		file, err = createOutput(name)
 	}
 	if errors.Is(err, fs.ErrExist) {
-		return nil, usageError("%s exists already: remove it, or choose another name", name)
+		return nil, usageError("%s exists already: go on with it (--resume), remove it, or choose another name", name)
 	}
 	if err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
-	return file, nil
+	info, err := file.Stat()
+	if err != nil {
+		return nil, &exitError{exitUsage, err}
+	}
+	out := &output{File: file, regular: info.Mode().IsRegular()}
+	if o.resume && !out.regular {
+		return nil, usageError("--resume: %s is not a regular file", name)
+	}
+	// Where a file system has no locks, there is nothing to be kept out.
+	if out.regular && errors.Is(syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB), syscall.EWOULDBLOCK) {
+		return nil, usageError("%s is being written by another certsweep", name)
+	}
+	return out, nil
 }
 
-// closeOutput makes sure that what was written to a file is there.
-func closeOutput(out, stdout *os.File) error {
-	if out == stdout {
+func createOutput(name string) (*os.File, error) {
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if errors.Is(err, fs.ErrExist) {
+		// A pipe or a device has nothing to lose.
+		if info, statErr := os.Stat(name); statErr == nil && !info.Mode().IsRegular() {
+			return os.OpenFile(name, os.O_WRONLY, 0)
+		}
+	}
+	return file, err
+}
+
+// Write leaves whole lines in a file also where it fails half-way, as on a
+// full disk.
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.File.Write(p)
+	if err == nil || !o.regular {
+		o.size += int64(n)
+		return n, err
+	}
+	o.size += int64(bytes.LastIndexByte(p[:n], '\n') + 1)
+	// If even that fails, --resume cuts it.
+	o.Truncate(o.size)
+	return n, err
+}
+
+// Close makes sure that what was written to a file is there. Standard output
+// stays open.
+func (o *output) Close() error {
+	if o.stdout {
 		return nil
 	}
-	err := out.Sync()
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		// Pipes and some file systems cannot sync.
+	err := o.Sync()
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
+		// Pipes, devices and some file systems cannot sync.
 		err = nil
 	}
-	return errors.Join(err, out.Close())
+	return errors.Join(err, o.File.Close())
 }
 
 // writeFailure marks an error as one of writing records.

@@ -25,6 +25,7 @@ Scanning:
       --rate N               most targets to begin in a second (none)
       --per-host N           most targets of one host in flight together (none)
       --retries N            tries after the first where another may help (0)
+      --shard I/N            scan the I-th of N parts of the list, from 1/N to N/N
 
 Addresses:
   -p, --port N[,N]           ports for targets that give none (443)
@@ -54,6 +55,7 @@ Output:
       --chain                add the certificates after the leaf
       --pem                  add every certificate in PEM
   -o, --output FILE          write to FILE, which must not exist; - is standard output
+      --resume               go on with the scan of the same list that FILE is from
       --progress WHEN        progress on standard error: auto, always, never (auto)
   -q, --quiet                no progress, and no summary on standard error
       --summary FILE         write a summary in JSON to FILE
@@ -72,5 +74,5 @@ ended by a signal.
 Examples:
   certsweep hosts.txt | jq -r 'select(.status=="ok") | [.host, .certificate.not_after] | @tsv'
   certsweep -t example.com -t 192.0.2.7:8443,example.org --chain
-  certsweep -c 5000 --trust mozilla -o results.jsonl top-1m.csv
+  certsweep -c 5000 --trust mozilla -o results.jsonl --resume top-1m.csv
 `

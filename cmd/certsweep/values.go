@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"certsweep/dialer"
+	"certsweep/scanner"
 )
 
 // durationValue is a flag's duration. A bare number is seconds.
@@ -109,9 +111,24 @@ func (v *portsValue) Set(s string) error {
 		if err != nil {
 			return err
 		}
-		*v = append(*v, port)
+		// A port that is named twice is not scanned twice.
+		if !slices.Contains(*v, port) {
+			*v = append(*v, port)
+		}
 	}
 	return nil
+}
+
+// shardValue is a flag's part of a list.
+type shardValue scanner.Shard
+
+func (v *shardValue) Type() string   { return "shard" }
+func (v *shardValue) String() string { return scanner.Shard(*v).String() }
+
+func (v *shardValue) Set(s string) error {
+	shard, err := scanner.ParseShard(s)
+	*v = shardValue(shard)
+	return err
 }
 
 // choiceValue is a flag with a few possible values.

@@ -82,7 +82,7 @@ func ParseCodes(list string) ([]Code, error) {
 
 // hintCodes says which codes were perhaps meant.
 func hintCodes(c Code) string {
-	if near := nearest(string(c), codes); near != "" {
+	if near := Nearest(string(c), codes); near != "" {
 		return fmt.Sprintf("did you mean %s?", near)
 	}
 	var names []string
@@ -93,9 +93,9 @@ func hintCodes(c Code) string {
 	return "the codes are " + strings.Join(names, " ")
 }
 
-// nearest returns the known word that differs from s by at most a third of its
-// letters, or "".
-func nearest[S ~string](s string, known []S) string {
+// Nearest returns the known word that differs from s by at most a third of its
+// letters, or "": what somebody who wrote s may have meant.
+func Nearest[S ~string](s string, known []S) string {
 	s = strings.ReplaceAll(s, "-", "_")
 	best, least := "", max(1, len(s)/3)+1
 	for _, k := range known {

@@ -77,7 +77,7 @@ func (e *Expectation) Set(key, value string) error {
 	case "optional":
 		return e.setOptional(value)
 	default:
-		if near := nearest(key, attributes); near != "" {
+		if near := Nearest(key, attributes); near != "" {
 			return fmt.Errorf("%s is not an attribute: did you mean %s?", quote(key), near)
 		}
 		return fmt.Errorf("%s is not an attribute: the expectations are %s", quote(key), strings.Join(attributes, " "))

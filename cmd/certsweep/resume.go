@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"certsweep/results"
+	"certsweep/scanner"
+)
+
+// resume reads the records that out holds already and returns the journal of
+// them, with the number of the list's targets. Nothing has been changed where
+// it fails; else a record that was cut off is gone from out's end.
+func (e *environment) resume(o *options, in *input, out *output) (*scanner.Journal, int, error) {
+	journal := &scanner.Journal{Ports: o.ports}
+	whole, err := results.ReadJournal(out, func(entry results.Entry) error {
+		if e.stop.Err() != nil {
+			return context.Cause(e.stop)
+		}
+		return journal.Add(entry)
+	})
+	if e.stop.Err() != nil {
+		return nil, 0, context.Cause(e.stop)
+	}
+	if err != nil {
+		return nil, 0, usageError("--resume: %s: %w", o.output, err)
+	}
+	total, err := e.checkJournal(o, in, journal)
+	if err != nil {
+		return nil, 0, err
+	}
+	if err := out.Truncate(whole); err != nil {
+		return nil, 0, &exitError{exitIncomplete, err}
+	}
+	out.size, out.resumed = whole, journal.Len()
+	if !o.quiet && out.resumed > 0 {
+		fmt.Fprintf(e.stderr, "certsweep: resumed: %d of %d targets were done\n", out.resumed, total)
+	}
+	return journal, total, nil
+}
+
+// checkJournal reads the whole list, to see that it has not changed, before
+// anything is dialed.
+func (e *environment) checkJournal(o *options, in *input, journal *scanner.Journal) (total int, err error) {
+	again, err := in.again()
+	if err != nil {
+		return 0, &exitError{exitUsage, err}
+	}
+	defer again.Close()
+	total, err = journal.Check(scanner.Until(e.stop, o.complete()(scanner.ReadTargets(again))))
+	switch {
+	case e.stop.Err() != nil:
+		return 0, context.Cause(e.stop)
+	case errors.Is(err, scanner.ErrNotThisList):
+		return 0, usageError("--resume: %s: %w: the list, or --target, --port, --starttls or --shard, is not what it was\n"+
+			"give the same again, or another --output for a new scan", o.output, err)
+	case err != nil:
+		return 0, &exitError{exitUsage, fmt.Errorf("reading targets: %w", err)}
+	}
+	return total, nil
+}

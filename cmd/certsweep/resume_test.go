@@ -1,0 +1,125 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"certsweep/results"
+)
+
+// TestOutputIsLocked: two scans never share a file.
+func TestOutputIsLocked(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "out.jsonl")
+	first := command("-q", "--trust", "none", "-o", name, "-")
+	stdin, err := first.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, first)
+	if _, err := io.WriteString(stdin, "no target\n"); err != nil {
+		t.Fatal(err)
+	}
+	// With its first record in it, the file is surely locked.
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for written := int64(0); written == 0; {
+		if info, err := os.Stat(name); err == nil {
+			written = info.Size()
+		}
+		select {
+		case <-tick.C:
+		case <-p.gone:
+			t.Fatalf("ended by itself: %v\n%s", p.err, &p.said)
+		}
+	}
+	said, err := command("--trust", "none", "-o", name, "--resume", "-t", "no target").CombinedOutput()
+	if exitStatus(t, err) != exitUsage || !strings.Contains(string(said), "is being written by another certsweep") {
+		t.Errorf("%v: %s", err, said)
+	}
+	stdin.Close()
+	if <-p.gone; p.err != nil {
+		t.Fatalf("%v\n%s", p.err, &p.said)
+	}
+	said, err = command("--trust", "none", "-o", name, "--resume", "-t", "no target").CombinedOutput()
+	if err != nil || !strings.Contains(string(said), "1 of 1 targets were done") {
+		t.Errorf("%v: %s", err, said)
+	}
+}
+
+// TestReadmeManifest runs the shell line of README.md's Kubernetes manifest for
+// every completion index: together they are the list.
+func TestReadmeManifest(t *testing.T) {
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip("sh is not installed")
+	}
+	var manifest string
+	for _, block := range regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$").FindAllStringSubmatch(readme(t), -1) {
+		if strings.Contains(block[1], "JOB_COMPLETION_INDEX") {
+			manifest = block[1]
+		}
+	}
+	completions := regexp.MustCompile(`(?m)^ *completions: (\d+)$`).FindStringSubmatch(manifest)
+	line := regexp.MustCompile(`(?m)^ *- (exec certsweep .*/(\d+)" .*)$`).FindStringSubmatch(manifest)
+	if completions == nil || line == nil || completions[1] != line[2] {
+		t.Fatalf("completions %q, line %q in\n%s", completions, line, manifest)
+	}
+	n, err := strconv.Atoi(completions[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	dir := t.TempDir()
+	if err := os.Symlink(testBinary(t), filepath.Join(dir, "certsweep")); err != nil {
+		t.Fatal(err)
+	}
+	var list strings.Builder
+	for i := range 20 * n {
+		fmt.Fprintf(&list, "127.0.0.1,h%d.test,1\n", i)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "targets.txt"), []byte(list.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var lines []int
+	for i := range n {
+		cmd := exec.Command("sh", "-c", strings.ReplaceAll(line[1], "/data/", dir+"/"))
+		cmd.Env = append(os.Environ(), roleVariable+"=certsweep", "PATH="+dir+":"+os.Getenv("PATH"), fmt.Sprint("JOB_COMPLETION_INDEX=", i))
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("index %d: %v\n%s", i, err, out)
+		}
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
+	if err != nil || len(files) != n {
+		t.Fatalf("%d files, want %d; %v", len(files), n, err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for r, err := range results.Decode(bytes.NewReader(data)) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines = append(lines, r.Line)
+		}
+	}
+	slices.Sort(lines)
+	for i, line := range lines {
+		if line != i+1 {
+			t.Fatalf("line %d in the place of line %d", line, i+1)
+		}
+	}
+	if len(lines) != 20*n {
+		t.Errorf("%d records, want %d", len(lines), 20*n)
+	}
+}
