@@ -13,7 +13,11 @@ import (
 
 // rescuesInFlight bounds the rescue hellos under way: each may be answered
 // with 2 MiB.
-const rescuesInFlight = 32
+const rescuesInFlight = 64
+
+// rescueTimeout bounds one hello, so that peers that answer none of them do
+// not keep the places from those that do.
+const rescueTimeout = 3 * time.Second
 
 // climb goes on where the handshake of crypto/tls showed no certificate: it
 // asks again without a server name where the server did not like that, and
@@ -32,7 +36,7 @@ func (d *Dialer) climb(ctx context.Context, e Endpoint, h *Handshake, failure *E
 			// The name is what it refused, so a hello by hand goes without too.
 			err = d.rescue(ctx, e, &nameless, err)
 		}
-		if err == nil || len(nameless.Certificates) > 0 {
+		if err == nil || len(nameless.Certificates) > 0 || err.Code == CodeShortage {
 			*h = nameless
 			return err
 		}
@@ -93,7 +97,11 @@ func (d *Dialer) rescue(ctx context.Context, e Endpoint, h *Handshake, failure *
 			return &Error{Phase: PhaseHandshake, Code: CodeTooLarge, Err: fmt.Errorf("%w (%w)", err, failure.Err)}
 		}
 		alert, _ := errors.AsType[rescue.AlertError](err)
-		code := classify(PhaseHandshake, err).Code
+		failed := classify(PhaseHandshake, err)
+		code := failed.Code
+		if code == CodeShortage {
+			return failed
+		}
 		if !stumbled(alert) && code != CodeEOF && code != CodeReset {
 			break
 		}
@@ -103,6 +111,8 @@ func (d *Dialer) rescue(ctx context.Context, e Endpoint, h *Handshake, failure *
 
 // fetch makes a connection of its own for one hello.
 func (d *Dialer) fetch(ctx context.Context, e Endpoint, addr netip.AddrPort, client *rescue.Client) (rescue.Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, rescueTimeout)
+	defer cancel()
 	a := attempt{d: d, h: &Handshake{Addr: addr}, endpoint: e, phase: PhaseConnect}
 	conn, err := a.open(ctx)
 	if err != nil {

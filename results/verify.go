@@ -231,5 +231,6 @@ func matchName(parsed *x509.Certificate, leaf *Certificate, name string) bool {
 			}
 		}
 	}
+	name, _, _ = strings.Cut(name, "%") // a zone is no part of the address
 	return parsed.VerifyHostname(name) == nil
 }

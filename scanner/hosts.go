@@ -7,7 +7,7 @@ import (
 
 // maxWaiting bounds the targets that wait for their host in memory. A list
 // that goes on with hosts that are all busy waits with them.
-const maxWaiting = 1 << 16
+const maxWaiting = 1 << 14
 
 // hosts keeps the targets of one host in flight below a limit. Those above it
 // wait here, not in a worker: the worker that ends one of a host's targets

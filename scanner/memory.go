@@ -87,7 +87,9 @@ func (m *memory) watch(done <-chan struct{}) {
 		switch {
 		case high && fresh:
 			m.cutOldest()
-		case low && fresh || !m.closed.Load():
+		case low && fresh || !m.closed.Load() || m.share() == 1:
+			// With hardly anything in flight, what is held is not the peers',
+			// and does not get less by waiting.
 			m.letIn()
 		}
 		// Where everybody waits, nobody allocates, and no collection would

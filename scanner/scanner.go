@@ -67,6 +67,11 @@ type Scanner struct {
 	// flight are cut; they are tried once more when there is room again, and
 	// fail with [dialer.CodeMemoryCap] if they are cut again. 0 means no limit.
 	MemoryLimit int64
+	// Stop, once it is closed, ends the scan early without losing a record:
+	// no more targets begin, also of those that were taken and wait for their
+	// host or their turn, and those in flight are finished. A sequence that
+	// blocks must be ended as well (see [Until]).
+	Stop <-chan struct{}
 	// Idle, where it is set, is called by Scan, as emit is, whenever no record
 	// is waiting: the moment to flush what was buffered.
 	Idle func() error
@@ -80,25 +85,27 @@ type Scanner struct {
 // where that ended with one, after the records of the targets before it. It
 // returns early where emit or Idle fails, with their error, or ctx is done,
 // with its cause; then the targets in flight are abandoned and have no record.
-// To end a scan without losing any, end the sequence (see [Until]). Nothing of
+// To end a scan without losing any, close Stop. Nothing of
 // Scan outlives it but a sequence that blocks.
 func (s *Scanner) Scan(ctx context.Context, targets iter.Seq2[Target, error], emit func(*results.Record) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 
 	sc := newScan(s)
+	turns, endTurns := context.WithCancel(ctx)
+	defer endTurns()
 	work := make(chan *Target)
 	found := make(chan *results.Record)
 	var pool errgroup.Group
 	pool.Go(func() error {
 		defer close(work)
-		return sc.feed(ctx, targets, work)
+		return sc.feed(ctx, turns, targets, work)
 	})
 	for i := range s.workers() {
 		pool.Go(func() error {
 			for t := range work {
 				// Scan reads to the end whatever happens, so this never hangs.
-				sc.serve(ctx, i, t, func(r *results.Record) { found <- r })
+				sc.serve(ctx, turns, i, t, func(r *results.Record) { found <- r })
 			}
 			return nil
 		})
@@ -113,6 +120,13 @@ func (s *Scanner) Scan(ctx context.Context, targets iter.Seq2[Target, error], em
 	if sc.memory != nil {
 		watch.Go(func() { sc.memory.watch(done) })
 	}
+	watch.Go(func() {
+		select {
+		case <-s.Stop:
+			endTurns()
+		case <-done:
+		}
+	})
 	defer watch.Wait()
 	defer close(done)
 
@@ -156,31 +170,39 @@ func (sc *scan) begin(ctx context.Context) error {
 	return sc.limiter.Wait(ctx)
 }
 
-// feed hands targets to the workers.
-func (sc *scan) feed(ctx context.Context, targets iter.Seq2[Target, error], work chan<- *Target) error {
+// feed hands targets to the workers, until turns is done.
+func (sc *scan) feed(ctx, turns context.Context, targets iter.Seq2[Target, error], work chan<- *Target) error {
 	for t, err := range targets {
 		if err != nil {
 			return err
 		}
 		if t.Err == nil {
 			if sc.hosts != nil {
-				admitted, err := sc.hosts.admit(ctx, &t)
+				admitted, err := sc.hosts.admit(turns, &t)
 				if err != nil {
-					return err
+					return ended(ctx)
 				}
 				if !admitted {
 					continue
 				}
 			}
-			if sc.begin(ctx) != nil {
-				return context.Cause(ctx)
+			if sc.begin(turns) != nil {
+				return ended(ctx)
 			}
 		}
 		select {
 		case work <- &t:
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		case <-turns.Done():
+			return ended(ctx)
 		}
+	}
+	return nil
+}
+
+// ended returns why a scan was cut off, or nil where it was only stopped.
+func ended(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	return nil
 }
@@ -189,14 +211,14 @@ func (sc *scan) feed(ctx context.Context, targets iter.Seq2[Target, error], work
 // It and what it calls pass targets and handshakes by pointer: while a peer is
 // silent, all of these frames are on the stack of its worker, and above 8 KiB
 // the collector cannot halve the 32 KiB that ML-KEM's key generation took.
-func (sc *scan) serve(ctx context.Context, worker int, t *Target, emit func(*results.Record)) {
+func (sc *scan) serve(ctx, turns context.Context, worker int, t *Target, emit func(*results.Record)) {
 	for {
 		sc.probe(ctx, worker, t, emit)
 		if sc.hosts == nil || t.Err != nil {
 			return
 		}
 		next, ok := sc.hosts.done(t)
-		if !ok || sc.begin(ctx) != nil {
+		if !ok || turns.Err() != nil || sc.begin(turns) != nil {
 			return
 		}
 		t = next
@@ -217,8 +239,9 @@ func (s *Scanner) drain(ctx context.Context, found <-chan *results.Record, emit 
 		if err != nil {
 			return err
 		}
-		if !open {
-			return context.Cause(ctx)
+		// What comes after the end was cut short by it.
+		if !open || ctx.Err() != nil {
+			return ended(ctx)
 		}
 		if err := emit(r); err != nil {
 			return err

@@ -7,8 +7,7 @@ import (
 	"certsweep/dialer"
 )
 
-// Until yields targets until ctx is done. It is how a scan is told to take no
-// more and to finish what it has. A target that is waited for, in a read that
+// Until yields targets until ctx is done. A target that is waited for, in a read that
 // blocks, must be called off by the reader.
 func Until(ctx context.Context, targets iter.Seq2[Target, error]) iter.Seq2[Target, error] {
 	return func(yield func(Target, error) bool) {

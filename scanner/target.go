@@ -146,6 +146,9 @@ func (l *line) check(a Attribute) error {
 	case "starttls":
 		_, err = dialer.ParseProtocol(a.Value)
 	case "tag":
+		if len(a.Value) > maxTag {
+			err = fmt.Errorf("the tag is longer than %d bytes", maxTag)
+		}
 	default:
 		if !slices.Contains(expectations, a.Key) {
 			err = fmt.Errorf("unknown attribute %q (known: sni starttls tag %s)", cutText(a.Key), strings.Join(expectations, " "))
@@ -284,6 +287,9 @@ func readWord(s string, i int, word *strings.Builder) (int, error) {
 }
 
 func isSpace(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' }
+
+// maxTag bounds a tag, which waits with its target.
+const maxTag = 1 << 10
 
 // maxText is how much of a line that makes no sense its record repeats.
 const maxText = 1 << 10

@@ -69,7 +69,7 @@ func yieldTargets(l line, defaults []Attribute, yield func(Target, error) bool) 
 		return yield(l.target, nil)
 	}
 	for addr := range addresses(l.prefix) {
-		l.target.Endpoint.Host = addr.String()
+		l.target.Endpoint.Host = addr.Unmap().String()
 		if !yield(l.target, nil) {
 			return false
 		}

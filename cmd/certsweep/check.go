@@ -68,11 +68,11 @@ func (e *environment) check(args []string) error {
 	var o checkOptions
 	fs, err := parseFlags("certsweep check", args, &o)
 	if err != nil {
-		return err
+		return o.unknown(e.stdout, err)
 	}
 	fs.Visit(func(f *pflag.Flag) { o.given = append(o.given, f.Name) })
 	if err := parseEnvironment(fs); err != nil {
-		return err
+		return o.unknown(e.stdout, err)
 	}
 	if o.scan.help {
 		_, err := io.WriteString(e.stdout, checkUsage)
@@ -186,6 +186,7 @@ func (c *check) scan() error {
 	c.fit(o, c.scanner)
 	progress := startProgress(c.stderr, o, func() (int, error) { return c.list.count(o.complete()) })
 	defer progress.stop()
+	c.scanner.Stop = c.stop.Done()
 	err = c.scanner.Scan(c.abort, scanner.Until(c.stop, targets), func(r *results.Record) error {
 		progress.add(r)
 		return c.judge(r)

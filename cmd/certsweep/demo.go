@@ -55,6 +55,7 @@ func (e *environment) demo(args []string) error {
 	if o.caFile == "" && !o.trustSet {
 		s.Verifier = &results.Verifier{Roots: farm.CA().Pool()}
 	}
+	e.fit(&o, s)
 	out, err := openOutput(&o, e.stdout)
 	if err != nil {
 		return err

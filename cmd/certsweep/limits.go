@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"certsweep/scanner"
@@ -61,13 +62,21 @@ func (e *environment) fitMemory(o *options, inFlight int) int {
 	return fit
 }
 
-// peakRSS returns the most resident memory that this process had, in bytes.
+// peakRSS returns the most resident memory that this process had, in bytes, or
+// 0 where the system does not say. getrusage would count what the parent had
+// before it became this process.
 func peakRSS() int64 {
-	var usage syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
 		return 0
 	}
-	return usage.Maxrss << 10 // Linux counts KiB
+	for line := range strings.Lines(string(status)) {
+		var kib int64
+		if n, _ := fmt.Sscanf(line, "VmHWM: %d kB", &kib); n == 1 {
+			return kib << 10
+		}
+	}
+	return 0
 }
 
 // fitDescriptors returns the number of targets in flight: what was asked for,

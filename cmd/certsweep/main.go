@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 // Exit status beside 0.
@@ -25,6 +26,9 @@ const (
 	exitIncomplete = 3
 	exitSignal     = 128 // plus the signal's number
 )
+
+// signalPause is how far apart two signals are to be two.
+const signalPause = 50 * time.Millisecond
 
 // exitError is an error that knows its exit status.
 type exitError struct {
@@ -66,16 +70,29 @@ func run() int {
 }
 
 // handleSignals returns two contexts: stop is done with the first SIGINT or
-// SIGTERM, abort with the second. Their cause is a signalError. A third one
+// SIGTERM (or SIGHUP), abort with the second. Their cause is a signalError. A third one
 // ends the process as if nobody had asked for signals.
 func handleSignals() (stop, abort context.Context) {
 	stop, cancelStop := context.WithCancelCause(context.Background())
 	abort, cancelAbort := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // nohup
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	go func() {
 		for _, cancel := range []context.CancelCauseFunc{cancelStop, cancelAbort} {
-			cancel(signalError{(<-signals).(syscall.Signal)})
+			first := <-signals
+			// timeout(1) signals the process and then its group: what comes at
+			// the same moment was meant once.
+			for repeated := time.After(signalPause); repeated != nil; {
+				select {
+				case <-signals:
+				case <-repeated:
+					repeated = nil
+				}
+			}
+			cancel(signalError{first.(syscall.Signal)})
 		}
 		signal.Stop(signals)
 	}()

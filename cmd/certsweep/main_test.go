@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -11,13 +12,20 @@ import (
 // itself for the scripts, and the parts of a benchmark.
 func TestMain(m *testing.M) {
 	if role, ok := roles[os.Getenv(roleVariable)]; ok {
-		os.Exit(role())
+		status := role()
+		if name := os.Getenv(peakVariable); name != "" {
+			os.WriteFile(name, []byte(strconv.FormatInt(peakRSS(), 10)), 0o600)
+		}
+		os.Exit(status)
 	}
 	testscript.Main(m, map[string]func(){"certsweep": main})
 }
 
 // roleVariable names the role that a process of this binary plays.
 const roleVariable = "CERTSWEEP_TEST_ROLE"
+
+// peakVariable names a file to leave the peak of resident memory in.
+const peakVariable = "CERTSWEEP_TEST_PEAK"
 
 var roles = map[string]func() int{
 	"certsweep": run,

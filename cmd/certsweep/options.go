@@ -137,11 +137,18 @@ func parseFlags(command string, args []string, o interface{ register(*pflag.Flag
 }
 
 // parseEnvironment sets the flags that were not given.
+// opposites are flags that exclude each other.
+var opposites = map[string]string{"ipv4": "ipv6", "ipv6": "ipv4", "sni": "no-sni", "no-sni": "sni"}
+
 func parseEnvironment(fs *pflag.FlagSet) (err error) {
 	fs.VisitAll(func(f *pflag.Flag) {
 		name := "CERTSWEEP_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 		value, ok := os.LookupEnv(name)
 		if !ok || value == "" || f.Changed || f.Name == "help" || f.Name == "version" || err != nil {
+			return
+		}
+		// A flag wins over the environment's word for its opposite, too.
+		if opposite := fs.Lookup(opposites[f.Name]); opposite != nil && opposite.Changed {
 			return
 		}
 		values := []string{value}
@@ -185,7 +192,7 @@ func (o *options) validate(fs *pflag.FlagSet) error {
 		return usageError("--drain-bytes must be at least 1; --drain-timeout 0 turns draining off")
 	case o.maxMemory != 0 && o.maxMemory < leastMemory:
 		return usageError("--max-memory must be at least %v", new(leastMemory))
-	case o.rate < 0 || o.perHost < 0 || o.retries < 0:
+	case !(o.rate >= 0) || o.perHost < 0 || o.retries < 0: // NaN is no rate
 		return usageError("--rate, --per-host and --retries must not be negative")
 	case o.only4 && o.only6:
 		return usageError("-4 and -6 exclude each other")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"os"
@@ -128,6 +129,10 @@ func (p *progress) writeLines() {
 	}
 }
 
+// maxCount is where counting ends: a prefix of millions of addresses would take
+// longer to count than a bar without an end is a nuisance.
+const maxCount = 20_000_000
+
 // count returns the number of targets of a list that can be read twice.
 func (in *input) count(complete func(iter.Seq2[scanner.Target, error]) iter.Seq2[scanner.Target, error]) (int, error) {
 	again, err := in.again()
@@ -140,7 +145,9 @@ func (in *input) count(complete func(iter.Seq2[scanner.Target, error]) iter.Seq2
 		if err != nil {
 			return 0, err
 		}
-		n++
+		if n++; n == maxCount {
+			return 0, errors.New("too many to be worth counting")
+		}
 	}
 	return n, nil
 }

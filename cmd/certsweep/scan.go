@@ -133,18 +133,24 @@ func version() string {
 // sweep scans, and writes records to out, progress and summary. count says how
 // many targets there are; nil where only the end can tell.
 func (e *environment) sweep(o *options, s *scanner.Scanner, d *dialer.Dialer, targets iter.Seq2[scanner.Target, error], count func() (int, error), out *output) error {
+	summaryFile, err := openSummary(o)
+	if err != nil {
+		return errors.Join(err, out.Close())
+	}
 	encoder := results.NewEncoder(out)
 	summary := results.Summary{Resumed: out.resumed}
 	progress := startProgress(e.stderr, o, count)
 	stopDebug, err := startDebug(o.debugAddr, s, progress)
 	if err != nil {
-		return err
+		progress.stop()
+		return errors.Join(err, out.Close())
 	}
 	defer stopDebug()
 
 	defer context.AfterFunc(e.stop, func() {
 		fmt.Fprintf(e.stderr, "\ncertsweep: %v: finishing what is in flight; once more to drop it\n", context.Cause(e.stop))
 	})()
+	s.Stop = e.stop.Done()
 	s.Idle = encoder.Flush
 	err = s.Scan(e.abort, scanner.Until(e.stop, targets), func(r *results.Record) error {
 		progress.add(r)
@@ -168,10 +174,8 @@ func (e *environment) sweep(o *options, s *scanner.Scanner, d *dialer.Dialer, ta
 			fmt.Fprintln(e.stderr, "certsweep: to go on, give the same command with --resume")
 		}
 	}
-	if o.summary != "" {
-		if err := writeSummary(o.summary, &summary); err != nil && failure == nil {
-			failure = &exitError{exitIncomplete, err}
-		}
+	if err := writeSummary(summaryFile, &summary); err != nil && failure == nil {
+		failure = &exitError{exitIncomplete, fmt.Errorf("writing the summary: %w", err)}
 	}
 	return outcome(failure, interrupted)
 }

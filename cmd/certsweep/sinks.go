@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
 	"syscall"
 
 	"certsweep/results"
+	"certsweep/results/report"
 )
 
 // output is where records go.
@@ -20,6 +22,7 @@ type output struct {
 	regular bool
 	size    int64
 	stdout  bool
+	created bool // by this run
 	// resumed is how many records were there before.
 	resumed int
 }
@@ -49,6 +52,7 @@ func openOutput(o *options, stdout *os.File) (*output, error) {
 		return nil, &exitError{exitUsage, err}
 	}
 	out := &output{File: file, regular: info.Mode().IsRegular()}
+	out.created = out.regular && !o.resume
 	if o.resume && !out.regular {
 		return nil, usageError("--resume: %s is not a regular file", name)
 	}
@@ -95,6 +99,10 @@ func (o *output) Close() error {
 		// Pipes, devices and some file systems cannot sync.
 		err = nil
 	}
+	if o.created && o.size == 0 {
+		// Nothing but a name that the next run would be refused for.
+		err = errors.Join(err, os.Remove(o.Name()))
+	}
 	return errors.Join(err, o.File.Close())
 }
 
@@ -106,10 +114,40 @@ func writeFailure(err error) error {
 	return &exitError{exitIncomplete, fmt.Errorf("writing records: %w", err)}
 }
 
-func writeSummary(name string, s *results.Summary) error {
-	file, err := os.Create(name)
+// openSummary opens the file of --summary before anything is dialed; nil where
+// there is none. It takes the place of an older one only when it is complete,
+// and never that of the list or of the records.
+func openSummary(o *options) (*report.File, error) {
+	if o.summary == "" {
+		return nil, nil
+	}
+	if o.summary == "-" {
+		return nil, usageError("--summary needs a file: standard output is for records")
+	}
+	if info, err := os.Stat(o.summary); err == nil {
+		for _, name := range append(slices.Clone(o.files), o.output) {
+			if other, err := os.Stat(name); err == nil && os.SameFile(info, other) {
+				return nil, usageError("--summary would overwrite %s", name)
+			}
+		}
+	}
+	if filepath.Clean(o.summary) == filepath.Clean(o.output) {
+		return nil, usageError("--summary and --output are the same file")
+	}
+	file, err := report.CreateFile(o.summary)
 	if err != nil {
+		return nil, usageError("--summary: %w", err)
+	}
+	return file, nil
+}
+
+func writeSummary(file *report.File, s *results.Summary) error {
+	if file == nil {
+		return nil
+	}
+	if err := s.WriteJSON(file); err != nil {
+		file.Abort()
 		return err
 	}
-	return errors.Join(s.WriteJSON(io.Writer(file)), file.Close())
+	return file.Commit()
 }

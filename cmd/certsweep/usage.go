@@ -73,6 +73,6 @@ ended by a signal.
 
 Examples:
   certsweep hosts.txt | jq -r 'select(.status=="ok") | [.host, .certificate.not_after] | @tsv'
-  certsweep -t example.com -t 192.0.2.7:8443,example.org --chain
+  certsweep -t example.com -t 192.0.2.7,example.org,8443 --chain
   certsweep -c 5000 --trust mozilla -o results.jsonl --resume top-1m.csv
 `
