@@ -34,8 +34,9 @@ const (
 	// heap for a hello with ML-KEM shares, 16 KB of stack, and what the
 	// collector leaves lying about until the next round.
 	flightMemory = 56 << 10
-	// outsideMemory is resident but not the Go runtime's.
-	outsideMemory = 16 << 20
+	// outsideMemory is resident but not the Go runtime's, and what it overshoots
+	// its limit by where peers send faster than it collects.
+	outsideMemory = 28 << 20
 )
 
 // fit adapts the scan, and the collector, to what this process may use.
