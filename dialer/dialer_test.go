@@ -166,7 +166,7 @@ func TestClientCertificate(t *testing.T) {
 			t.Cleanup(s.Close)
 			client := WideConfig()
 			client.Certificates = []tls.Certificate{ca.Issue(dialertest.Leaf{CommonName: "scanner"})}
-			d := &Dialer{Config: client, DrainTimeout: patience}
+			d := &Dialer{Config: client, DrainTimeout: patience, minDrain: patience}
 			h, err := d.Probe(within(t, patience), endpointAt(s.Addr(), "a.test"))
 			if err != nil {
 				t.Fatal(err)
@@ -259,7 +259,7 @@ func TestNegotiated(t *testing.T) {
 			if test.client != nil {
 				test.client(client)
 			}
-			d := &Dialer{Config: client, DrainTimeout: patience}
+			d := &Dialer{Config: client, DrainTimeout: patience, minDrain: patience}
 			h, err := d.Probe(within(t, patience), endpointAt(s.Addr(), "a.test"))
 			if err != nil {
 				t.Fatal(err)

@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"certsweep/dialer/starttls"
 )
 
 // scriptedConn answers with fixed bytes and takes whatever it is sent.
@@ -121,6 +123,24 @@ func TestClassify(t *testing.T) {
 				t.Errorf("%v does not unwrap to its cause", got)
 			}
 		})
+	}
+}
+
+// TestClassifyPreamble has a code and the protocol's name for every kind of a
+// preamble's failure, also if the time was up meanwhile.
+func TestClassifyPreamble(t *testing.T) {
+	for kind, want := range map[starttls.Kind]Code{
+		starttls.Refused: CodeStartTLSRefused, starttls.Unexpected: CodeProtocol, starttls.TooLarge: CodeTooLarge,
+		starttls.Injection: CodeStartTLSInjection, starttls.Unknown: CodeProtocol,
+	} {
+		err := &starttls.Error{Protocol: "smtp", Kind: kind, Err: errors.New("its words")}
+		got := classify(PhaseStartTLS, fmt.Errorf("%w: %w", context.DeadlineExceeded, err))
+		if text := "starttls: " + string(want) + ": smtp before TLS: its words"; got.Error() != text || got.Phase != PhaseStartTLS || got.Code != want {
+			t.Errorf("%s: %v, want %s", kind, got, text)
+		}
+		if !errors.Is(got, err) {
+			t.Errorf("%v does not unwrap to its cause", got)
+		}
 	}
 }
 

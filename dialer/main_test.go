@@ -20,13 +20,7 @@ import (
 // patience is longer than anything takes that is not meant to time out.
 const patience = 20 * time.Second
 
-// shippedMinDrainTimeout is what minDrainTimeout is outside of these tests.
-var shippedMinDrainTimeout = minDrainTimeout
-
-func TestMain(m *testing.M) {
-	minDrainTimeout = patience
-	goleak.VerifyTestMain(m)
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // within returns a context that ends with the test or after d.
 func within(t *testing.T, d time.Duration) context.Context {
