@@ -39,7 +39,8 @@ type Dialer struct {
 	// ConnectTimeout bounds the TCP connect to one address; 0 means
 	// DefaultConnectTimeout, negative none of its own.
 	ConnectTimeout time.Duration
-	// DrainTimeout bounds the drain of a connection; 0 means
+	// DrainTimeout bounds the drain of a connection, which lasts three times as
+	// long as its TCP connect at most, and may always last 50 ms; 0 means
 	// DefaultDrainTimeout, negative that connections are not drained.
 	DrainTimeout time.Duration
 	// DrainBytes bounds the application data that a drain reads; 0 means

@@ -16,14 +16,18 @@ const (
 	tdsEndOfMessage = 0x01
 )
 
-// Encryption in a PRELOGIN message, MS-TDS §2.2.6.5.
+// Encryption in a PRELOGIN message, MS-TDS §2.2.6.5: the option's token, two of
+// its values, and what ends the list of options.
 const (
 	tdsEncryption   = 0x01
 	tdsEncryptNotIn = 0x02
 	tdsEncryptReq   = 0x03
 	tdsTerminator   = 0xff
-	tdsError        = 0xaa // the ERROR token of §2.2.7.10
 )
+
+// tdsError is the ERROR token, MS-TDS §2.2.7.10, of a server that answers
+// without PRELOGIN.
+const tdsError = 0xaa
 
 // tdsPreloginOptions is a PRELOGIN message with a version, encryption on, the
 // default instance, a thread id and no MARS.
