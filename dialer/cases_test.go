@@ -23,7 +23,9 @@ func TestCases(t *testing.T) {
 			if e.Plain.Drain == "deadline" {
 				d.DrainTimeout = impatience
 			}
-			h, err := d.Probe(within(t, timeout), endpointAt(e.Addr, e.Host))
+			target := endpointAt(e.Addr, e.Host)
+			target.StartTLS = Protocol(e.StartTLS)
+			h, err := d.Probe(within(t, timeout), target)
 			checkPlain(t, e, h, err)
 			checkNoReset(t, e)
 		})

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -52,8 +53,8 @@ func TestProbeStartTLS(t *testing.T) {
 	}
 }
 
-func startTLSEndpoint(addr *net.TCPAddr, p Protocol) Endpoint {
-	return Endpoint{Host: addr.IP.String(), Port: uint16(addr.Port), ServerName: "starttls.test", StartTLS: p}
+func startTLSEndpoint(addr netip.AddrPort, p Protocol) Endpoint {
+	return Endpoint{Host: addr.Addr().String(), Port: addr.Port(), ServerName: "starttls.test", StartTLS: p}
 }
 
 func checkStartTLSError(t *testing.T, got Handshake, err error, code Code) {
@@ -106,7 +107,7 @@ func TestProbeStartTLSCanceled(t *testing.T) {
 		conn.Read(make([]byte, 1)) // until the client has gone
 		conn.Close()
 	}()
-	got, err := new(Dialer).Probe(ctx, startTLSEndpoint(listener.Addr().(*net.TCPAddr), "postgres"))
+	got, err := new(Dialer).Probe(ctx, startTLSEndpoint(listener.Addr().(*net.TCPAddr).AddrPort(), "postgres"))
 	checkStartTLSError(t, got, err, CodeCanceled)
 	<-ended
 }
@@ -133,7 +134,7 @@ func TestProbeTLSBrokenAfterStartTLS(t *testing.T) {
 		conn.Write([]byte("HTTP/1.1 400 Bad Request\r\n"))
 		conn.Read(make([]byte, 1024))
 	}()
-	_, err = new(Dialer).Probe(t.Context(), startTLSEndpoint(listener.Addr().(*net.TCPAddr), "postgres"))
+	_, err = new(Dialer).Probe(t.Context(), startTLSEndpoint(listener.Addr().(*net.TCPAddr).AddrPort(), "postgres"))
 	var e *Error
 	if !errors.As(err, &e) || e.Phase != PhaseHandshake || e.Code != CodeNotTLS {
 		t.Errorf("got %v, want %s in the handshake", err, CodeNotTLS)

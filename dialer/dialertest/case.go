@@ -17,6 +17,9 @@ type Case struct {
 	// Host is the name to send as SNI and to expect in the certificate. Empty
 	// means that the server is known by its address alone.
 	Host string
+	// StartTLS is the protocol to speak before TLS. Empty means TLS from the
+	// first byte.
+	StartTLS string
 	// Want is what a full scan reports: the farm's root is the only trust
 	// anchor, no ALPN protocol is offered, and the rescue hello is on.
 	Want Want
@@ -86,7 +89,7 @@ func (c Case) plain(w Want) Case {
 
 // Cases returns all cases, the well-behaved first.
 func Cases() []Case {
-	return slices.Concat(certificateCases(), protocolCases(), refusalCases(), strangerCases(), handshakeCases(), afterCases())
+	return slices.Concat(certificateCases(), protocolCases(), refusalCases(), strangerCases(), handshakeCases(), afterCases(), startTLSCases())
 }
 
 // Find returns the case of that name.

@@ -111,12 +111,16 @@ func (f *Farm) Close() {
 }
 
 // Target returns the endpoint as a line of a target list: "address,name,port",
-// or "address:port" where it has no name.
+// or "address:port" if it has no name, and " starttls=protocol" if it has one.
 func (e *Endpoint) Target() string {
-	if e.Host == "" {
-		return e.Addr.String()
+	target := e.Addr.String()
+	if e.Host != "" {
+		target = fmt.Sprintf("%s,%s,%d", e.Addr.Addr(), e.Host, e.Addr.Port())
 	}
-	return fmt.Sprintf("%s,%s,%d", e.Addr.Addr(), e.Host, e.Addr.Port())
+	if e.StartTLS != "" {
+		target += " starttls=" + e.StartTLS
+	}
+	return target
 }
 
 // occupied is a port that refuses connections. It is the client's end of an

@@ -195,13 +195,17 @@ func (c *conn) note(err error) {
 // client's close_notify, answers it, and reads on until the client closes. It
 // returns when the connection has ended and leaves closing it to the caller.
 func ServeTLS(c net.Conn, config *tls.Config) {
-	t := tls.Server(c, config)
-	if t.Handshake() == nil {
-		if _, err := io.Copy(io.Discard, t); err == nil {
-			t.CloseWrite()
-		}
+	if t := tls.Server(c, config); t.Handshake() == nil {
+		waitForGoodbye(t)
 	}
 	finish(c)
+}
+
+// waitForGoodbye reads until the client's close_notify and answers it.
+func waitForGoodbye(t *tls.Conn) {
+	if _, err := io.Copy(io.Discard, t); err == nil {
+		t.CloseWrite()
+	}
 }
 
 // finish half-closes and reads until the client closes too. To close with
