@@ -17,9 +17,9 @@ const reachSuite12 = 0xC02F // ECDHE_RSA_WITH_AES_128_GCM_SHA256
 // reachForms are servers of TLS 1.2 whose messages are cut, ordered or composed
 // in a way of their own.
 func reachForms(chain [][]byte) (cases []reachCase) {
-	hello, certificate, done := reachServerHello(0x0303, reachSuite12), reachCertificate(chain), reachMessage(reachTypeDone, nil)
+	hello, certificate, done := reachServerHello(0x0303, reachSuite12), reachCertificate(chain), dialertest.Message(reachTypeDone, nil)
 	record := func(messages ...[]byte) []byte {
-		return reachRecord(reachRecordHandshake, 0x0303, slices.Concat(messages...))
+		return dialertest.Record(reachRecordHandshake, 0x0303, slices.Concat(messages...))
 	}
 	flight := record(hello, certificate, done)
 	cut := func(size int) (records []byte) {
@@ -28,12 +28,12 @@ func reachForms(chain [][]byte) (cases []reachCase) {
 		}
 		return records
 	}
-	warning := func(description uint8) []byte { return reachRecord(reachRecordAlert, 0x0303, []byte{1, description}) }
-	helloRequest := record(reachMessage(0, nil))
+	warning := func(description uint8) []byte { return dialertest.Record(reachRecordAlert, 0x0303, []byte{1, description}) }
+	helloRequest := record(dialertest.Message(0, nil))
 	downgraded, compressed := bytes.Clone(hello), bytes.Clone(hello)
 	copy(downgraded[4+2+24:], "DOWNGRD\x01") // RFC 8446 §4.1.3
 	compressed[len(compressed)-1] = 1
-	longer := reachMessage(reachTypeCertificate, append(bytes.Clone(certificate[4:]), 1, 2, 3))
+	longer := dialertest.Message(reachTypeCertificate, append(bytes.Clone(certificate[4:]), 1, 2, 3))
 	shorter := bytes.Clone(certificate)
 	shorter[6]++ // the list claims one byte more than the message has
 	for name, answer := range map[string][]byte{
@@ -41,8 +41,8 @@ func reachForms(chain [][]byte) (cases []reachCase) {
 		"a record for each message":                                     slices.Concat(record(hello), record(certificate), record(done)),
 		"records of one byte":                                           cut(1),
 		"records of three bytes":                                        cut(3),
-		"records of version SSL 3.0":                                    reachRecord(reachRecordHandshake, 0x0300, slices.Concat(hello, certificate, done)),
-		"records of version TLS 1.0":                                    reachRecord(reachRecordHandshake, 0x0301, slices.Concat(hello, certificate, done)),
+		"records of version SSL 3.0":                                    dialertest.Record(reachRecordHandshake, 0x0300, slices.Concat(hello, certificate, done)),
+		"records of version TLS 1.0":                                    dialertest.Record(reachRecordHandshake, 0x0301, slices.Concat(hello, certificate, done)),
 		"a warning before the ServerHello":                              append(warning(112), flight...),
 		"ten warnings before the ServerHello":                           append(bytes.Repeat(warning(112), 10), flight...),
 		"a HelloRequest before the flight":                              append(bytes.Clone(helloRequest), flight...),
@@ -62,11 +62,11 @@ func reachForms(chain [][]byte) (cases []reachCase) {
 		"end of stream after the Certificate message":                   record(hello, certificate),
 		"handshake_failure after the Certificate message":               append(record(hello, certificate), reachAlert(0x0303, 40)...),
 		"HTTP after the Certificate message":                            append(record(hello, certificate), "HTTP/1.1 400 Bad Request\r\n\r\n"...),
-		"Finished after the Certificate message":                        record(hello, certificate, reachMessage(20, make([]byte, 12))),
-		"an unknown message after the Certificate message":              record(hello, certificate, reachMessage(99, nil)),
-		"a ServerKeyExchange that is cut short":                         record(hello, certificate, reachMessage(12, []byte{3, 0}), done),
-		"a ServerKeyExchange with a curve of nobody's":                  record(hello, certificate, reachMessage(12, []byte{3, 0x5b, 0x5b, 1, 4}), done),
-		"a ServerKeyExchange with an explicit curve":                    record(hello, certificate, reachMessage(12, []byte{1, 0, 0}), done),
+		"Finished after the Certificate message":                        record(hello, certificate, dialertest.Message(20, make([]byte, 12))),
+		"an unknown message after the Certificate message":              record(hello, certificate, dialertest.Message(99, nil)),
+		"a ServerKeyExchange that is cut short":                         record(hello, certificate, dialertest.Message(12, []byte{3, 0}), done),
+		"a ServerKeyExchange with a curve of nobody's":                  record(hello, certificate, dialertest.Message(12, []byte{3, 0x5b, 0x5b, 1, 4}), done),
+		"a ServerKeyExchange with an explicit curve":                    record(hello, certificate, dialertest.Message(12, []byte{1, 0, 0}), done),
 		"a chain of 2.5 MiB":                                            reachFlight(0x0303, reachSuite12, slices.Repeat([][]byte{reachPadding(512 << 10)}, 5)),
 		"no Certificate message":                                        record(hello, done),
 		"the SSL 2.0 protocol":                                          append([]byte{0x80, 0x0b, 4, 0, 1, 0, 2, 0, 0, 0, 0, 0, 0}, chain[0]...),
@@ -118,7 +118,7 @@ var reachRefusals = []struct {
 }{
 	{"reset", nil, false},
 	{"end of stream", []byte{}, false},
-	{"close_notify", reachRecord(reachRecordAlert, 0x0301, []byte{1, 0}), false},
+	{"close_notify", dialertest.Record(reachRecordAlert, 0x0301, []byte{1, 0}), false},
 	{"unexpected_message", reachAlert(0x0301, 10), false},
 	{"bad_record_mac", reachAlert(0x0300, 20), false},
 	{"record_overflow", reachAlert(0x0301, 22), false},

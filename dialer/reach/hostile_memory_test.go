@@ -41,7 +41,7 @@ func TestCertificateFlood(t *testing.T) {
 	size := len(leaf[0]) + 3
 	chain := slices.Repeat(leaf[:1], (floodMessage-16)/size)
 	message := slices.Concat(reachServerHello(0x0303, reachSuite12), reachCertificate(chain))
-	done := reachRecord(reachRecordHandshake, 0x0303, reachMessage(reachTypeDone, nil))
+	done := dialertest.Record(reachRecordHandshake, 0x0303, dialertest.Message(reachTypeDone, nil))
 	t.Run("without an end", func(t *testing.T) {
 		floodProbe(t, message[:len(message)-1], nil, dialer.CodeCanceled, 0)
 	})
@@ -59,7 +59,7 @@ func floodProbe(t *testing.T, message, end []byte, code dialer.Code, certificate
 	server := dialertest.NewRaw(func(c net.Conn) {
 		readReachHello(c)
 		for part := range slices.Chunk(message, piece) {
-			c.Write(reachRecord(reachRecordHandshake, 0x0303, part))
+			c.Write(dialertest.Record(reachRecordHandshake, 0x0303, part))
 			runtime.Gosched() // the others' turn
 		}
 		if sent.Add(1) == floodPeers {

@@ -55,32 +55,32 @@ var fromFarm = map[string]hostilePeer{
 }
 
 // hostilePeers are the rest.
-func hostilePeers(t *testing.T) []hostilePeer {
-	sealed := func(kind uint8, payload []byte) func(*hostileSealer) []byte {
-		return func(s *hostileSealer) []byte { return s.seal(kind, payload) }
+func hostilePeers() []hostilePeer {
+	sealed := func(kind uint8, payload []byte) func(*dialertest.Sealer) []byte {
+		return func(s *dialertest.Sealer) []byte { return s.Seal(kind, payload) }
 	}
 	// One byte of data among them keeps crypto/tls from counting them as useless.
-	among := func(kind uint8, payload []byte) func(*hostileSealer) []byte {
-		return func(s *hostileSealer) (records []byte) {
+	among := func(kind uint8, payload []byte) func(*dialertest.Sealer) []byte {
+		return func(s *dialertest.Sealer) (records []byte) {
 			for range 12 {
-				records = append(records, s.seal(kind, payload)...)
+				records = append(records, s.Seal(kind, payload)...)
 			}
-			return append(records, s.seal(23, []byte{0})...)
+			return append(records, s.Seal(23, []byte{0})...)
 		}
 	}
-	ticket := reachMessage(4, slices.Concat(make([]byte, 8), []byte{1, 0, 0, 16}, make([]byte, 16), []byte{0, 0})) // RFC 8446 §4.6.1
-	request := reachMessage(13, []byte{0, 0, 8, 0, 13, 0, 4, 0, 2, 4, 3})                                          // RFC 8446 §4.6.2
-	after := func(name string, version uint16, ends string, next func(*hostileSealer) []byte) hostilePeer {
-		return hostilePeer{name: name, serve: hostileAfter(t, version, next), codes: "ok", ends: ends, certificate: true}
+	ticket := dialertest.Message(4, slices.Concat(make([]byte, 8), []byte{1, 0, 0, 16}, make([]byte, 16), []byte{0, 0})) // RFC 8446 §4.6.1
+	request := dialertest.Message(13, []byte{0, 0, 8, 0, 13, 0, 4, 0, 2, 4, 3})                                          // RFC 8446 §4.6.2
+	after := func(name string, version uint16, ends string, next func(*dialertest.Sealer) []byte) hostilePeer {
+		return hostilePeer{name: name, serve: hostileAfter(version, next), codes: "ok", ends: ends, certificate: true}
 	}
 	return slices.Concat([]hostilePeer{
-		after("HelloRequest flood, TLS 1.2", tls.VersionTLS12, "reset", sealed(22, reachMessage(0, nil))),
-		after("HelloRequests among data, TLS 1.2", tls.VersionTLS12, "reset", among(22, reachMessage(0, nil))),
+		after("HelloRequest flood, TLS 1.2", tls.VersionTLS12, "reset", sealed(22, dialertest.Message(0, nil))),
+		after("HelloRequests among data, TLS 1.2", tls.VersionTLS12, "reset", among(22, dialertest.Message(0, nil))),
 		after("warning flood, TLS 1.2", tls.VersionTLS12, "reset", sealed(21, []byte{1, 100})),
 		after("warnings among data, TLS 1.2", tls.VersionTLS12, "reset deadline cap", among(21, []byte{1, 100})),
 		after("empty records, TLS 1.2", tls.VersionTLS12, "reset", sealed(23, nil)),
 		after("records of one byte, TLS 1.2", tls.VersionTLS12, "deadline cap", sealed(23, []byte{0})),
-		after("KeyUpdate flood", tls.VersionTLS13, "reset", sealed(22, reachMessage(24, []byte{1}))),
+		after("KeyUpdate flood", tls.VersionTLS13, "reset", sealed(22, dialertest.Message(24, []byte{1}))),
 		after("CertificateRequest after the handshake", tls.VersionTLS13, "reset", sealed(22, request)),
 		after("session ticket flood", tls.VersionTLS13, "reset", sealed(22, ticket)),
 		after("session tickets among data", tls.VersionTLS13, "deadline cap", among(22, ticket)),
@@ -89,6 +89,21 @@ func hostilePeers(t *testing.T) []hostilePeer {
 		after("records of one byte, TLS 1.3", tls.VersionTLS13, "deadline cap", sealed(23, []byte{0})),
 		after("user_canceled flood", tls.VersionTLS13, "reset", sealed(21, []byte{1, 90})),
 	}, hostileStrangers())
+}
+
+// hostileAfter is a server's part that completes a handshake of one version
+// and then sends, without end and without reading, the records that next makes.
+func hostileAfter(version uint16, next func(*dialertest.Sealer) []byte) func(net.Conn) {
+	cert := dialertest.SelfSigned(dialertest.Leaf{DNSNames: []string{reachName}})
+	return func(c net.Conn) {
+		dialertest.ServeSealed(c, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: version}, func(s *dialertest.Sealer) {
+			for {
+				if _, err := c.Write(next(s)); err != nil {
+					return
+				}
+			}
+		})
+	}
 }
 
 // hostileStrangers never come as far as a handshake.
@@ -108,9 +123,9 @@ func hostileStrangers() []hostilePeer {
 		}
 	}
 	chargen := []byte(strings.Repeat("!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefg\r\n", 50))
-	oneByte := bytes.Repeat(reachRecord(reachRecordHandshake, 0x0303, []byte{0}), 1000)
-	hello := reachRecord(reachRecordHandshake, 0x0303, reachServerHello(0x0303, reachSuite12))
-	announced := reachRecord(reachRecordHandshake, 0x0303, []byte{reachTypeCertificate, 0xff, 0xff, 0xff})
+	oneByte := bytes.Repeat(dialertest.Record(reachRecordHandshake, 0x0303, []byte{0}), 1000)
+	hello := dialertest.Record(reachRecordHandshake, 0x0303, reachServerHello(0x0303, reachSuite12))
+	announced := dialertest.Record(reachRecordHandshake, 0x0303, []byte{reachTypeCertificate, 0xff, 0xff, 0xff})
 	return []hostilePeer{
 		{name: "chargen", serve: forever(nil, chargen), codes: "not_tls"},
 		{name: "a banner only", serve: keepOpen("220 reach.test ESMTP\r\n"), codes: "not_tls"},
@@ -118,13 +133,13 @@ func hostileStrangers() []hostilePeer {
 		{name: "MySQL", serve: keepOpen("J\x00\x00\x00\x0a5.5.5-10.11\x00"), codes: "not_tls"},
 		{name: "RDP", serve: keepOpen("\x03\x00\x00\x13\x0e\xd0\x00\x00\x124\x00\x02\x1f\x08\x00\x02\x00\x00\x00"), codes: "not_tls"},
 		{name: "empty records for ever", serve: forever(nil, bytes.Repeat(reachHeader(0), 1000)), codes: "too_large protocol"},
-		{name: "ServerHello of 64 KiB in records of one byte", serve: forever(reachRecord(reachRecordHandshake, 0x0303, []byte{2, 0, 0xff, 0xff}), oneByte), codes: "protocol"},
+		{name: "ServerHello of 64 KiB in records of one byte", serve: forever(dialertest.Record(reachRecordHandshake, 0x0303, []byte{2, 0, 0xff, 0xff}), oneByte), codes: "protocol"},
 		{name: "Certificate of 16 MiB announced, then nothing", codes: "too_large", serve: func(c net.Conn) {
 			readReachHello(c)
 			c.Write(append(bytes.Clone(hello), announced...))
 			io.Copy(io.Discard, c)
 		}},
-		{name: "HelloRequests for ever before the ServerHello", serve: forever(nil, bytes.Repeat(reachRecord(reachRecordHandshake, 0x0303, reachMessage(0, nil)), 1000)), codes: "too_large protocol"},
+		{name: "HelloRequests for ever before the ServerHello", serve: forever(nil, bytes.Repeat(dialertest.Record(reachRecordHandshake, 0x0303, dialertest.Message(0, nil)), 1000)), codes: "too_large protocol"},
 	}
 }
 
@@ -147,7 +162,7 @@ func TestHostilePeers(t *testing.T) {
 				peer.check(t, dialer.Endpoint{Host: e.Addr.Addr().String(), Port: e.Addr.Port(), ServerName: e.Host})
 			})
 		}
-		for _, peer := range hostilePeers(t) {
+		for _, peer := range hostilePeers() {
 			t.Run(peer.name, func(t *testing.T) {
 				t.Parallel()
 				server := dialertest.NewRaw(peer.serve)

@@ -65,22 +65,8 @@ func readReachHello(r io.Reader) *reachHello {
 	return h
 }
 
-func reachRecord(kind uint8, version uint16, payload []byte) (records []byte) {
-	for part := range slices.Chunk(payload, 1<<14) {
-		records = append(records, kind)
-		records = binary.BigEndian.AppendUint16(records, version)
-		records = binary.BigEndian.AppendUint16(records, uint16(len(part)))
-		records = append(records, part...)
-	}
-	return records
-}
-
 func reachAlert(version uint16, description uint8) []byte {
-	return reachRecord(reachRecordAlert, version, []byte{2, description})
-}
-
-func reachMessage(kind uint8, body []byte) []byte {
-	return append([]byte{kind, uint8(len(body) >> 16), uint8(len(body) >> 8), uint8(len(body))}, body...)
+	return dialertest.Record(reachRecordAlert, version, []byte{2, description})
 }
 
 // reachServerHello has the extensions as they are given, or none.
@@ -93,21 +79,21 @@ func reachServerHello(version, suite uint16, extensions ...byte) []byte {
 		body = binary.BigEndian.AppendUint16(body, uint16(len(extensions)))
 		body = append(body, extensions...)
 	}
-	return reachMessage(reachTypeServerHello, body)
+	return dialertest.Message(reachTypeServerHello, body)
 }
 
 func reachCertificate(chain [][]byte) []byte {
 	list := []byte{}
 	for _, der := range chain {
-		list = append(list, reachMessage(0, der)[1:]...)
+		list = append(list, dialertest.Message(0, der)[1:]...)
 	}
-	return reachMessage(reachTypeCertificate, reachMessage(0, list)[1:])
+	return dialertest.Message(reachTypeCertificate, dialertest.Message(0, list)[1:])
 }
 
 // reachFlight is ServerHello, Certificate and ServerHelloDone.
 func reachFlight(version, suite uint16, chain [][]byte) []byte {
-	return reachRecord(reachRecordHandshake, version,
-		slices.Concat(reachServerHello(version, suite), reachCertificate(chain), reachMessage(reachTypeDone, nil)))
+	return dialertest.Record(reachRecordHandshake, version,
+		slices.Concat(reachServerHello(version, suite), reachCertificate(chain), dialertest.Message(reachTypeDone, nil)))
 }
 
 // reachScript is a case of a server that answers each ClientHello with what
