@@ -11,41 +11,6 @@ import (
 	"certsweep/dialer/dialertest"
 )
 
-// impatience is for what is meant to time out.
-const impatience = 300 * time.Millisecond
-
-// testConfig is a server's configuration with a good certificate.
-func testConfig(version uint16) *tls.Config {
-	ca := dialertest.NewCA("Test Root", dialertest.P256)
-	return &tls.Config{
-		MinVersion: version, MaxVersion: version,
-		Certificates: []tls.Certificate{ca.Issue(dialertest.Leaf{DNSNames: []string{"a.test"}})},
-	}
-}
-
-// newServer starts a server that completes the handshake and leaves the rest
-// to the given function.
-func newServer(t *testing.T, config *tls.Config, then func(*tls.Conn)) *dialertest.Server {
-	t.Helper()
-	s := dialertest.NewRaw(func(c net.Conn) {
-		if conn := tls.Server(c, config); conn.Handshake() == nil {
-			then(conn)
-		}
-	})
-	t.Cleanup(s.Close)
-	return s
-}
-
-func newFarm(t *testing.T, names ...string) *dialertest.Farm {
-	t.Helper()
-	farm, err := dialertest.Start(names...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(farm.Close)
-	return farm
-}
-
 // TestGoodbyeComesFirst has a server that speaks only when it has the client's
 // close_notify: a drain that reads first would wait for it in vain.
 func TestGoodbyeComesFirst(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"go/token"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"slices"
 	"strconv"
@@ -142,6 +143,24 @@ func TestClassifyPreamble(t *testing.T) {
 			t.Errorf("%v does not unwrap to its cause", got)
 		}
 	}
+}
+
+// TestNoSource tells an address that cannot be reached from here from a lack
+// of ports. That a link-local address without its zone has no way to it is all
+// that is sure on every machine; ControlContext stands for the kernel.
+func TestNoSource(t *testing.T) {
+	nowhere := netip.MustParseAddrPort("[fe80::1]:443")
+	here := netip.MustParseAddrPort("127.0.0.1:443")
+	if hasSource(nowhere) || !hasSource(here) {
+		t.Errorf("a source for %v: %v, for %v: %v", nowhere, hasSource(nowhere), here, hasSource(here))
+	}
+	d := &Dialer{NetDialer: &net.Dialer{ControlContext: func(context.Context, string, string, syscall.RawConn) error {
+		return os.NewSyscallError("connect", syscall.EADDRNOTAVAIL)
+	}}}
+	_, err := d.Probe(within(t, patience), endpointAt(nowhere, ""))
+	checkFailure(t, err, PhaseConnect, CodeUnreachable)
+	_, err = d.Probe(within(t, patience), endpointAt(here, ""))
+	checkFailure(t, err, PhaseLocal, CodeShortage)
 }
 
 func TestFirstBytes(t *testing.T) {

@@ -28,7 +28,9 @@ func reachForms(chain [][]byte) (cases []reachCase) {
 		}
 		return records
 	}
-	warning := func(description uint8) []byte { return dialertest.Record(reachRecordAlert, 0x0303, []byte{1, description}) }
+	warning := func(description uint8) []byte {
+		return dialertest.Record(reachRecordAlert, 0x0303, []byte{1, description})
+	}
 	helloRequest := record(dialertest.Message(0, nil))
 	downgraded, compressed := bytes.Clone(hello), bytes.Clone(hello)
 	copy(downgraded[4+2+24:], "DOWNGRD\x01") // RFC 8446 §4.1.3
