@@ -125,7 +125,7 @@ func (a *attempt) open(ctx context.Context) (net.Conn, error) {
 	return conn, nil
 }
 
-// failure classifies what ended the attempt. It returns nil where the server
+// failure classifies what ended the attempt. It returns nil if the server
 // only wanted a client certificate and the handshake showed its own.
 func (a *attempt) failure(err error) *Error {
 	e := classify(a.phase, err)
@@ -141,7 +141,7 @@ func (a *attempt) failure(err error) *Error {
 
 // wantsClientCert reports whether an alert means that the server does not go
 // on without a client certificate: certificate_required says so by itself
-// (RFC 8446 §6.2); the others, which servers used before it, only where one was
+// (RFC 8446 §6.2); the others, which servers used before it, only if one was
 // asked for and none was sent (RFC 5246 §7.4.6 has handshake_failure; GnuTLS
 // sends decode_error for the empty list).
 func (a *attempt) wantsClientCert(alert uint8) bool {

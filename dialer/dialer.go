@@ -32,7 +32,7 @@ type Dialer struct {
 	Resolver *Resolver
 	// NoSNI leaves the server name out of the hello.
 	NoSNI bool
-	// NoRescue leaves it at the handshake of crypto/tls. Otherwise, where that
+	// NoRescue leaves it at the handshake of crypto/tls. Otherwise, if that
 	// showed no certificate, one more connection or two ask for it with a
 	// hello made by hand (see package rescue).
 	NoRescue bool
@@ -76,7 +76,7 @@ func WideConfig() *tls.Config {
 	}
 }
 
-// ClassicGroups are the groups to put in CurvePreferences where the hello
+// ClassicGroups are the groups to put in CurvePreferences if the hello
 // shall carry no post-quantum key share, which saves its sender 1.2 KB and
 // half the CPU of a hello.
 func ClassicGroups() []tls.CurveID {
@@ -138,7 +138,7 @@ func (d *Dialer) Probe(ctx context.Context, e Endpoint) (Handshake, error) {
 		if failure = a.run(ctx); failure == nil {
 			return h, nil
 		}
-		// Another address is worth a try only where this one took no connection.
+		// Another address is worth a try only if this one took no connection.
 		if a.phase != PhaseConnect || failure.Phase == PhaseLocal || ctx.Err() != nil {
 			break
 		}

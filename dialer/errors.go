@@ -63,7 +63,7 @@ const (
 type Error struct {
 	Phase Phase
 	Code  Code
-	// Alert is the number of the alert the peer sent (RFC 8446 §6) where Code
+	// Alert is the number of the alert the peer sent (RFC 8446 §6) if Code
 	// is CodeAlert, and 0 (close_notify) otherwise.
 	Alert uint8
 	Err   error

@@ -35,7 +35,7 @@ type Case struct {
 // Want is what must be in the record of a case, in the record's own words.
 type Want struct {
 	Status string // "ok" or "error"
-	// Phase, Code and Alert say how the probe failed. Phase is empty where it
+	// Phase, Code and Alert say how the probe failed. Phase is empty if it
 	// is not determined: a reset may fall into the connect or the handshake.
 	Phase, Code, Alert string
 	// Certificate says that the record must hold the server's certificate.
@@ -45,7 +45,7 @@ type Want struct {
 	Findings []string
 	Clean    bool
 	// Drain is how the connection must end: eof, deadline, cap, reset or
-	// alert. It is empty where that is not determined or there is no drain.
+	// alert. It is empty if that is not determined or there is no drain.
 	Drain string
 }
 

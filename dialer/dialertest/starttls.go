@@ -203,7 +203,7 @@ type dialogue struct {
 	insideTDS bool
 }
 
-// turn hears the client out, where hear is not nil, and then says something.
+// turn hears the client out, if hear is not nil, and then says something.
 // heardMark in what it says stands for what hear returned.
 type turn struct {
 	hear func(*bufio.Reader) (string, error)

@@ -19,7 +19,7 @@ const maxPreamble = 64 << 10
 // maxWords caps how much of a server's words an error quotes.
 const maxWords = 200
 
-// clientName is what certsweep calls itself where a protocol wants a name.
+// clientName is what certsweep calls itself if a protocol wants a name.
 // RFC 2606 §2 keeps the domain from ever being somebody's.
 const clientName = "certsweep.invalid"
 
@@ -28,7 +28,7 @@ const clientName = "certsweep.invalid"
 // Its error is one of refused, unexpected and tooLarge, or that of a read or
 // write.
 var preambles = map[string]func(*preamble) error{
-	// RFC 3207 §4 and RFC 2033 §4. STARTTLS is tried even where the capability
+	// RFC 3207 §4 and RFC 2033 §4. STARTTLS is tried even if the capability
 	// list lacks it: the answer is the server's own word on it.
 	"smtp": replies(turn{"", "220"}, turn{"EHLO " + clientName, "250"}, turn{"STARTTLS", "220"}),
 	"lmtp": replies(turn{"", "220"}, turn{"LHLO " + clientName, "250"}, turn{"STARTTLS", "220"}),

@@ -105,7 +105,7 @@ type tdsConn struct {
 	net.Conn
 	bare    bool // what is written goes without packets
 	left    int  // bytes of the current packet not yet read
-	unread  byte // the first byte of a bare record, where hasByte
+	unread  byte // the first byte of a bare record, if hasByte
 	hasByte bool
 	bareIn  bool // what is read comes without packets
 }

@@ -255,7 +255,7 @@ func ircCapabilities(parameters string) (tls, more bool) {
 
 // ircMessage splits a message (RFC 2812 §2.3.1) into its command, letters or
 // three digits after an optional prefix, and what follows. The command is ""
-// where line is no message.
+// if line is no message.
 func ircMessage(line string) (command, parameters string) {
 	if strings.HasPrefix(line, ":") {
 		_, line, _ = strings.Cut(line, " ")
