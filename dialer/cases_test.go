@@ -1,33 +1,11 @@
-package dialer_test
+package dialer
 
 import (
-	"context"
 	"errors"
 	"testing"
-	"time"
 
-	"certsweep/dialer"
 	"certsweep/dialer/dialertest"
 )
-
-// patience is longer than anything takes that is not meant to time out;
-// impatience is for what is.
-const (
-	patience   = 20 * time.Second
-	impatience = 300 * time.Millisecond
-)
-
-// within returns a context that ends with the test or after d.
-func within(t *testing.T, d time.Duration) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), d)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-func endpoint(e *dialertest.Endpoint) dialer.Endpoint {
-	return dialer.Endpoint{Host: e.Addr.Addr().String(), Port: e.Addr.Port(), ServerName: e.Host}
-}
 
 func TestCases(t *testing.T) {
 	farm, err := dialertest.Start()
@@ -41,11 +19,13 @@ func TestCases(t *testing.T) {
 			if e.Plain.Code == "timeout" {
 				timeout = impatience
 			}
-			d := &dialer.Dialer{DrainTimeout: patience, NoRescue: true}
+			d := &Dialer{DrainTimeout: patience, minDrain: patience, NoRescue: true}
 			if e.Plain.Drain == "deadline" {
 				d.DrainTimeout = impatience
 			}
-			h, err := d.Probe(within(t, timeout), endpoint(e))
+			target := endpointAt(e.Addr, e.Host)
+			target.StartTLS = Protocol(e.StartTLS)
+			h, err := d.Probe(within(t, timeout), target)
 			checkPlain(t, e, h, err)
 			checkNoReset(t, e)
 		})
@@ -53,7 +33,7 @@ func TestCases(t *testing.T) {
 }
 
 // checkPlain compares a probe with what a case says of it.
-func checkPlain(t *testing.T, e *dialertest.Endpoint, h dialer.Handshake, err error) {
+func checkPlain(t *testing.T, e *dialertest.Endpoint, h Handshake, err error) {
 	t.Helper()
 	want := e.Plain
 	if want.Status == "ok" {
@@ -69,7 +49,7 @@ func checkPlain(t *testing.T, e *dialertest.Endpoint, h dialer.Handshake, err er
 	if len(h.Parsed) != len(h.Certificates) {
 		t.Errorf("%d certificates, %d parsed", len(h.Certificates), len(h.Parsed))
 	}
-	if got := h.Method == dialer.MethodHandshake; got != want.Certificate {
+	if got := h.Method == MethodHandshake; got != want.Certificate {
 		t.Errorf("method %q", h.Method)
 	}
 	if h.ClientCertRequired != want.ClientCertRequired {
@@ -91,7 +71,7 @@ func checkPlain(t *testing.T, e *dialertest.Endpoint, h dialer.Handshake, err er
 
 func checkError(t *testing.T, err error, want dialertest.Want) {
 	t.Helper()
-	var failure *dialer.Error
+	var failure *Error
 	if !errors.As(err, &failure) {
 		t.Fatalf("error %v, want %s", err, want.Code)
 	}
@@ -101,8 +81,8 @@ func checkError(t *testing.T, err error, want dialertest.Want) {
 	if want.Phase != "" && string(failure.Phase) != want.Phase {
 		t.Errorf("%v, want phase %s", err, want.Phase)
 	}
-	if want.Alert != "" && dialer.AlertName(failure.Alert) != want.Alert {
-		t.Errorf("alert %s, want %s", dialer.AlertName(failure.Alert), want.Alert)
+	if want.Alert != "" && AlertName(failure.Alert) != want.Alert {
+		t.Errorf("alert %s, want %s", AlertName(failure.Alert), want.Alert)
 	}
 }
 

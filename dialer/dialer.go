@@ -3,14 +3,11 @@ package dialer
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"net"
-	"net/http/httptrace"
 	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 )
 
@@ -35,19 +32,24 @@ type Dialer struct {
 	Resolver *Resolver
 	// NoSNI leaves the server name out of the hello.
 	NoSNI bool
-	// NoRescue leaves it at the handshake of crypto/tls. Otherwise, where that
+	// NoRescue leaves it at the handshake of crypto/tls. Otherwise, if that
 	// showed no certificate, one more connection or two ask for it with a
 	// hello made by hand (see package rescue).
 	NoRescue bool
 	// ConnectTimeout bounds the TCP connect to one address; 0 means
 	// DefaultConnectTimeout, negative none of its own.
 	ConnectTimeout time.Duration
-	// DrainTimeout bounds the drain of a connection; 0 means
+	// DrainTimeout bounds the drain of a connection, which lasts three times as
+	// long as its TCP connect at most, and may always last 50 ms; 0 means
 	// DefaultDrainTimeout, negative that connections are not drained.
 	DrainTimeout time.Duration
 	// DrainBytes bounds the application data that a drain reads; 0 means
 	// DefaultDrainBytes.
 	DrainBytes int64
+
+	// minDrain stands for minDrainTimeout in tests, whose servers share a busy
+	// processor with them; 0 means minDrainTimeout.
+	minDrain time.Duration
 
 	once      sync.Once
 	base      *tls.Config
@@ -74,7 +76,7 @@ func WideConfig() *tls.Config {
 	}
 }
 
-// ClassicGroups are the groups to put in CurvePreferences where the hello
+// ClassicGroups are the groups to put in CurvePreferences if the hello
 // shall carry no post-quantum key share, which saves its sender 1.2 KB and
 // half the CPU of a hello.
 func ClassicGroups() []tls.CurveID {
@@ -136,7 +138,7 @@ func (d *Dialer) Probe(ctx context.Context, e Endpoint) (Handshake, error) {
 		if failure = a.run(ctx); failure == nil {
 			return h, nil
 		}
-		// Another address is worth a try only where this one took no connection.
+		// Another address is worth a try only if this one took no connection.
 		if a.phase != PhaseConnect || failure.Phase == PhaseLocal || ctx.Err() != nil {
 			break
 		}
@@ -158,119 +160,11 @@ func (d *Dialer) Lookup(ctx context.Context, host string) ([]netip.Addr, error) 
 	return addrs, nil
 }
 
-// attempt is one connection to one address.
-type attempt struct {
-	d        *Dialer
-	h        *Handshake
-	endpoint Endpoint
-
-	config    *tls.Config
-	phase     Phase     // where it is
-	start     time.Time // of the phase
-	requested bool      // the server asked for a client certificate
-	sentCert  bool      // and got one
-}
-
-var errConnectTimeout = errors.New("no answer to the TCP connect in time")
-
-// run makes the connection, from the TCP connect to the close after the drain.
-func (a *attempt) run(parent context.Context) *Error {
-	c := a.d.clients.Get().(*client)
-	defer a.d.clients.Put(c)
-	c.take(a)
-	ctx, cancel := context.WithCancelCause(parent)
-	defer cancel(nil)
-	// tls.Dialer spends NetDialer.Timeout on the handshake too, so the
-	// connect's own limit is a timer that ends with the connect.
-	var timer *time.Timer
-	if limit := a.d.connectTimeout(); limit > 0 {
-		timer = time.AfterFunc(limit, func() { cancel(errConnectTimeout) })
-	}
-	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		ConnectStart: func(string, string) { a.start = time.Now() },
-		ConnectDone: func(_, _ string, err error) {
-			a.h.Timing.Connect = time.Since(a.start)
-			if timer != nil {
-				timer.Stop()
-			}
-			if err == nil {
-				a.phase, a.start = PhaseHandshake, time.Now()
-			}
-		},
-	})
-
-	conn, err := a.dial(traced)
-	if a.phase == PhaseHandshake {
-		a.h.Timing.Handshake = time.Since(a.start)
-	}
-	if err != nil {
-		if context.Cause(ctx) == errConnectTimeout {
-			return &Error{Phase: a.phase, Code: CodeTimeout, Err: errConnectTimeout}
-		}
-		return a.failure(err)
-	}
-	state := conn.ConnectionState()
-	a.h.keep(&state)
-	a.drain(conn)
-	return nil
-}
-
 func (d *Dialer) connectTimeout() time.Duration {
 	if d.ConnectTimeout == 0 {
 		return DefaultConnectTimeout
 	}
 	return d.ConnectTimeout
-}
-
-// dial connects and makes the handshake.
-func (a *attempt) dial(ctx context.Context) (*tls.Conn, error) {
-	if a.endpoint.StartTLS != "" {
-		return a.dialStartTLS(ctx, a.config)
-	}
-	dialer := tls.Dialer{NetDialer: a.d.netDialer, Config: a.config}
-	conn, err := dialer.DialContext(ctx, "tcp", a.h.Addr.String())
-	if err != nil {
-		return nil, err
-	}
-	return conn.(*tls.Conn), nil
-}
-
-// client is a TLS configuration for one connection at a time: the Dialer's,
-// with the name and the callbacks of the attempt that has it. It is used again,
-// as a clone for each of thousands of dead targets is worth saving.
-type client struct {
-	config  *tls.Config
-	attempt *attempt
-}
-
-func (d *Dialer) newClient() *client {
-	c := &client{config: d.base.Clone()}
-	certificates := c.config.Certificates
-	c.config.VerifyConnection = func(state tls.ConnectionState) error {
-		c.attempt.h.keep(&state)
-		return nil
-	}
-	c.config.GetClientCertificate = func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		c.attempt.requested = true
-		for i := range certificates {
-			if info.SupportsCertificate(&certificates[i]) == nil {
-				c.attempt.sentCert = true
-				return &certificates[i], nil
-			}
-		}
-		return new(tls.Certificate), nil
-	}
-	return c
-}
-
-// take gives the client to an attempt, until it is put back.
-func (c *client) take(a *attempt) {
-	c.attempt, a.config = a, c.config
-	if c.config.ServerName = a.h.ServerName; c.config.ServerName == "" {
-		// An address is never sent as a name (RFC 6066 §3), and an empty
-		// ServerName would be filled in by tls.Dialer.
-		c.config.ServerName = a.h.Addr.Addr().String()
-	}
 }
 
 // serverName returns the name to send to an endpoint, or "" for none.
@@ -279,48 +173,4 @@ func (d *Dialer) serverName(e Endpoint) string {
 		return ""
 	}
 	return e.Name()
-}
-
-// failure classifies what ended the attempt. It returns nil where the server
-// only wanted a client certificate and the handshake showed its own.
-func (a *attempt) failure(err error) *Error {
-	e := classify(a.phase, err)
-	if e.Code == CodeAlert && len(a.h.Certificates) > 0 && a.wantsClientCert(e.Alert) {
-		a.h.ClientCertRequired = true
-		return nil
-	}
-	if errors.Is(err, syscall.EADDRNOTAVAIL) && !hasSource(a.h.Addr) {
-		e.Phase, e.Code = a.phase, CodeUnreachable
-	}
-	return e
-}
-
-// wantsClientCert reports whether an alert means that the server does not go
-// on without a client certificate: certificate_required says so by itself
-// (RFC 8446 §6.2); the others, which servers used before it, only where one was
-// asked for and none was sent (RFC 5246 §7.4.6 has handshake_failure; GnuTLS
-// sends decode_error for the empty list).
-func (a *attempt) wantsClientCert(alert uint8) bool {
-	switch alert {
-	case alertCertificateRequired:
-		return true
-	case alertHandshakeFailure, alertBadCertificate, alertUnsupportedCertificate, alertCertificateUnknown, alertAccessDenied, alertDecodeError:
-		return a.requested && !a.sentCert
-	}
-	return false
-}
-
-// hasSource reports whether this machine has an address to reach addr from.
-// Connecting a UDP socket asks the kernel just that and sends nothing. It
-// tells EADDRNOTAVAIL for want of a port, which passes, from EADDRNOTAVAIL for
-// want of an address, which does not.
-func hasSource(addr netip.AddrPort) bool {
-	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(addr))
-	if err != nil {
-		// A lack of descriptors or memory says nothing of addresses.
-		errno, _ := errors.AsType[syscall.Errno](err)
-		return errno != syscall.EADDRNOTAVAIL && isShortage(errno)
-	}
-	conn.Close()
-	return true
 }

@@ -148,27 +148,6 @@ func TestEndpointName(t *testing.T) {
 	}
 }
 
-// TestProtocols holds every scheme to what ParseProtocol and ParseEndpoint do
-// with it.
-func TestProtocols(t *testing.T) {
-	for name, known := range schemes {
-		e, err := ParseEndpoint(name + "://a.test")
-		if err != nil || e.Port != known.port || e.StartTLS != known.starttls || e.Port == 0 {
-			t.Errorf("%s: %+v, %v", name, e, err)
-		}
-		p, err := ParseProtocol(strings.ToUpper(name))
-		if (err == nil) != (known.starttls != "") || p != known.starttls {
-			t.Errorf("ParseProtocol(%q) = %q, %v", name, p, err)
-		}
-		if p != "" && (p.DefaultPort() == 0 || schemes[string(p)].starttls != p) {
-			t.Errorf("protocol %q has no scheme of its own name", p)
-		}
-	}
-	if got := Protocol("").DefaultPort(); got != 0 {
-		t.Errorf("TLS from the first byte has port %d", got)
-	}
-}
-
 func FuzzParseEndpoint(f *testing.F) {
 	for _, s := range []string{
 		"example.com:443", "2001:db8::1", "[fe80::1%eth0]:443", "::ffff:192.0.2.1", "192.0.2.1,example.com,8443", "[2001:db8::1],443",

@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"reflect"
 	"syscall"
+
+	"certsweep/dialer/starttls"
 )
 
 // Phase is the part of a probe in which it failed.
@@ -60,7 +63,7 @@ const (
 type Error struct {
 	Phase Phase
 	Code  Code
-	// Alert is the number of the alert the peer sent (RFC 8446 §6) where Code
+	// Alert is the number of the alert the peer sent (RFC 8446 §6) if Code
 	// is CodeAlert, and 0 (close_notify) otherwise.
 	Alert uint8
 	Err   error
@@ -75,6 +78,9 @@ func (e *Error) Unwrap() error { return e.Err }
 func classify(phase Phase, err error) *Error {
 	if own, ok := errors.AsType[*Error](err); ok {
 		return own
+	}
+	if preamble, ok := errors.AsType[*starttls.Error](err); ok {
+		return &Error{Phase: PhaseStartTLS, Code: startTLSCode(preamble.Kind), Err: preamble}
 	}
 	e := &Error{Phase: phase, Code: CodeProtocol, Err: err}
 	errno, _ := errors.AsType[syscall.Errno](err)
@@ -117,6 +123,19 @@ func classify(phase Phase, err error) *Error {
 	return e
 }
 
+// startTLSCode returns the code of a preamble's failure.
+func startTLSCode(kind starttls.Kind) Code {
+	switch kind {
+	case starttls.Refused:
+		return CodeStartTLSRefused
+	case starttls.Injection:
+		return CodeStartTLSInjection
+	case starttls.TooLarge:
+		return CodeTooLarge
+	}
+	return CodeProtocol
+}
+
 // errnoCodes has what the kernel says of a connection. ETIMEDOUT is among the
 // time-outs, and what this machine lacks is isShortage's.
 var errnoCodes = map[syscall.Errno]Code{
@@ -149,6 +168,21 @@ func isShortage(errno syscall.Errno) bool {
 		return true
 	}
 	return false
+}
+
+// hasSource reports whether this machine has an address to reach addr from.
+// Connecting a UDP socket asks the kernel just that and sends nothing. It
+// tells EADDRNOTAVAIL for want of a port, which passes, from EADDRNOTAVAIL for
+// want of an address, which does not.
+func hasSource(addr netip.AddrPort) bool {
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(addr))
+	if err != nil {
+		// A lack of descriptors or memory says nothing of addresses.
+		errno, _ := errors.AsType[syscall.Errno](err)
+		return errno != syscall.EADDRNOTAVAIL && isShortage(errno)
+	}
+	conn.Close()
+	return true
 }
 
 func isTimeout(err error) bool {

@@ -12,12 +12,15 @@ import (
 	"go/token"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"slices"
 	"strconv"
 	"syscall"
 	"testing"
 	"time"
+
+	"certsweep/dialer/starttls"
 )
 
 // scriptedConn answers with fixed bytes and takes whatever it is sent.
@@ -122,6 +125,42 @@ func TestClassify(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestClassifyPreamble has a code and the protocol's name for every kind of a
+// preamble's failure, also if the time was up meanwhile.
+func TestClassifyPreamble(t *testing.T) {
+	for kind, want := range map[starttls.Kind]Code{
+		starttls.Refused: CodeStartTLSRefused, starttls.Unexpected: CodeProtocol, starttls.TooLarge: CodeTooLarge,
+		starttls.Injection: CodeStartTLSInjection, starttls.Unknown: CodeProtocol,
+	} {
+		err := &starttls.Error{Protocol: "smtp", Kind: kind, Err: errors.New("its words")}
+		got := classify(PhaseStartTLS, fmt.Errorf("%w: %w", context.DeadlineExceeded, err))
+		if text := "starttls: " + string(want) + ": smtp before TLS: its words"; got.Error() != text || got.Phase != PhaseStartTLS || got.Code != want {
+			t.Errorf("%s: %v, want %s", kind, got, text)
+		}
+		if !errors.Is(got, err) {
+			t.Errorf("%v does not unwrap to its cause", got)
+		}
+	}
+}
+
+// TestNoSource tells an address that cannot be reached from here from a lack
+// of ports. That a link-local address without its zone has no way to it is all
+// that is sure on every machine; ControlContext stands for the kernel.
+func TestNoSource(t *testing.T) {
+	nowhere := netip.MustParseAddrPort("[fe80::1]:443")
+	here := netip.MustParseAddrPort("127.0.0.1:443")
+	if hasSource(nowhere) || !hasSource(here) {
+		t.Errorf("a source for %v: %v, for %v: %v", nowhere, hasSource(nowhere), here, hasSource(here))
+	}
+	d := &Dialer{NetDialer: &net.Dialer{ControlContext: func(context.Context, string, string, syscall.RawConn) error {
+		return os.NewSyscallError("connect", syscall.EADDRNOTAVAIL)
+	}}}
+	_, err := d.Probe(within(t, patience), endpointAt(nowhere, ""))
+	checkFailure(t, err, PhaseConnect, CodeUnreachable)
+	_, err = d.Probe(within(t, patience), endpointAt(here, ""))
+	checkFailure(t, err, PhaseLocal, CodeShortage)
 }
 
 func TestFirstBytes(t *testing.T) {

@@ -8,6 +8,9 @@ package dialer
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
+	"net"
 	"net/netip"
 	"testing"
 	"time"
@@ -17,16 +20,14 @@ import (
 	"go.uber.org/goleak"
 )
 
-// patience is longer than anything takes that is not meant to time out.
-const patience = 20 * time.Second
+// patience is longer than anything takes that is not meant to time out;
+// impatience is for what is.
+const (
+	patience   = 20 * time.Second
+	impatience = 300 * time.Millisecond
+)
 
-// shippedMinDrainTimeout is what minDrainTimeout is outside of these tests.
-var shippedMinDrainTimeout = minDrainTimeout
-
-func TestMain(m *testing.M) {
-	minDrainTimeout = patience
-	goleak.VerifyTestMain(m)
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // within returns a context that ends with the test or after d.
 func within(t *testing.T, d time.Duration) context.Context {
@@ -46,5 +47,46 @@ func waitFor(t *testing.T, s *dialertest.Server) {
 	t.Helper()
 	if err := s.Wait(within(t, patience)); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// testConfig is a server's configuration with a good certificate.
+func testConfig(version uint16) *tls.Config {
+	ca := dialertest.NewCA("Test Root", dialertest.P256)
+	return &tls.Config{
+		MinVersion: version, MaxVersion: version,
+		Certificates: []tls.Certificate{ca.Issue(dialertest.Leaf{DNSNames: []string{"a.test"}})},
+	}
+}
+
+// newServer starts a server that completes the handshake and leaves the rest
+// to the given function.
+func newServer(t *testing.T, config *tls.Config, then func(*tls.Conn)) *dialertest.Server {
+	t.Helper()
+	s := dialertest.NewRaw(func(c net.Conn) {
+		if conn := tls.Server(c, config); conn.Handshake() == nil {
+			then(conn)
+		}
+	})
+	t.Cleanup(s.Close)
+	return s
+}
+
+func newFarm(t *testing.T, names ...string) *dialertest.Farm {
+	t.Helper()
+	farm, err := dialertest.Start(names...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(farm.Close)
+	return farm
+}
+
+// checkFailure holds err to a phase and a code.
+func checkFailure(t *testing.T, err error, phase Phase, code Code) {
+	t.Helper()
+	var failure *Error
+	if !errors.As(err, &failure) || failure.Phase != phase || failure.Code != code {
+		t.Errorf("%v, want %s: %s", err, phase, code)
 	}
 }

@@ -24,8 +24,8 @@ const (
 	// it.
 	lookupPause = 100 * time.Millisecond
 	// lookupsInFlight bounds what name servers are asked at a time, and the
-	// sockets for it, two to a look-up; a target that waits for one has no other
-	// socket yet. With answers after 50 ms it lets 10,000 a second through;
+	// sockets for it, two to a look-up, which makes 1,024; a target that waits for
+	// one has no other socket yet. With answers after 50 ms it lets 10,000 a second through;
 	// where one name in twenty has no answer, which takes 6 s, 1,500.
 	lookupsInFlight = 512
 	// lookupWait is the longest wait for a place among those in flight, and

@@ -68,6 +68,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		{"certsweep/cmd", nil},
 		{"certsweep/scanner", []string{"cmd/certsweep"}},
 		{"certsweep/dialer/dialertest", []string{"cmd/certsweep"}},
+		{"certsweep/dialer/starttls", []string{"dialer"}},
 		{"certsweep/dialer", []string{"cmd/certsweep", "scanner", "dialer"}},
 		{"certsweep/results", []string{"cmd/certsweep", "scanner", "results"}},
 		{"github.com/spf13/pflag", []string{"cmd/certsweep"}},
@@ -91,6 +92,30 @@ func TestImportsRunOneWay(t *testing.T) {
 				break
 			}
 		}
+	}
+}
+
+// TestRoomsOfTheDialer: a STARTTLS protocol is spoken without sight of the
+// dialer, and the servers of reach meet it in tests alone.
+func TestRoomsOfTheDialer(t *testing.T) {
+	speaks := false
+	for _, f := range sourceFiles(t) {
+		if within(f.dir, "dialer/reach") {
+			t.Errorf("%s is no test", path.Join(f.dir, f.name))
+		}
+		if !within(f.dir, "dialer/starttls") {
+			continue
+		}
+		speaks = true
+		for _, spec := range f.ast.Imports {
+			if imported, _ := strconv.Unquote(spec.Path.Value); within(imported, "certsweep") {
+				t.Errorf("%s imports %s", f.position(spec), imported)
+			}
+		}
+	}
+	tests, err := filepath.Glob("../../dialer/reach/*_test.go")
+	if err != nil || len(tests) == 0 || !speaks {
+		t.Errorf("dialer/reach has %d files, %v; dialer/starttls has any: %v", len(tests), err, speaks)
 	}
 }
 

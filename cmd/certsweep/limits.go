@@ -88,8 +88,10 @@ func (e *environment) fitDescriptors(o *options) int {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return o.concurrency
 	}
-	// Files, standard streams and the poller take some; name servers' sockets,
-	// one for each look-up in flight, get up to a quarter.
+	// Files, standard streams and the poller take some. Each of the 512 look-ups
+	// that may be in flight holds two sockets, one for each family, while its
+	// target holds none yet: that is one more than the target's own. These get up
+	// to a quarter.
 	const (
 		files         = 32
 		lookupSockets = 512

@@ -17,6 +17,9 @@ type Case struct {
 	// Host is the name to send as SNI and to expect in the certificate. Empty
 	// means that the server is known by its address alone.
 	Host string
+	// StartTLS is the protocol to speak before TLS. Empty means TLS from the
+	// first byte.
+	StartTLS string
 	// Want is what a full scan reports: the farm's root is the only trust
 	// anchor, no ALPN protocol is offered, and the rescue hello is on.
 	Want Want
@@ -32,7 +35,7 @@ type Case struct {
 // Want is what must be in the record of a case, in the record's own words.
 type Want struct {
 	Status string // "ok" or "error"
-	// Phase, Code and Alert say how the probe failed. Phase is empty where it
+	// Phase, Code and Alert say how the probe failed. Phase is empty if it
 	// is not determined: a reset may fall into the connect or the handshake.
 	Phase, Code, Alert string
 	// Certificate says that the record must hold the server's certificate.
@@ -42,7 +45,7 @@ type Want struct {
 	Findings []string
 	Clean    bool
 	// Drain is how the connection must end: eof, deadline, cap, reset or
-	// alert. It is empty where that is not determined or there is no drain.
+	// alert. It is empty if that is not determined or there is no drain.
 	Drain string
 }
 
@@ -86,7 +89,7 @@ func (c Case) plain(w Want) Case {
 
 // Cases returns all cases, the well-behaved first.
 func Cases() []Case {
-	return slices.Concat(certificateCases(), protocolCases(), refusalCases(), strangerCases(), handshakeCases(), afterCases())
+	return slices.Concat(certificateCases(), protocolCases(), refusalCases(), strangerCases(), handshakeCases(), afterCases(), startTLSCases())
 }
 
 // Find returns the case of that name.

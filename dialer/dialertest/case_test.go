@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"certsweep/dialer/dialertest"
+	"certsweep/dialer/starttls"
 
 	"go.uber.org/goleak"
 )
@@ -52,6 +53,14 @@ func probe(t *testing.T, e *dialertest.Endpoint, config *tls.Config) seen {
 		return s
 	}
 	defer raw.Close()
+	if e.StartTLS != "" {
+		s.phase = "starttls"
+		deadline, _ := ctx.Deadline()
+		raw.SetDeadline(deadline)
+		if raw, s.err = starttls.Upgrade(raw, e.StartTLS, e.Host); s.err != nil {
+			return s
+		}
+	}
 	s.phase = "handshake"
 	config = config.Clone()
 	config.ServerName = e.Host
@@ -95,7 +104,10 @@ func drain(conn *tls.Conn) (string, error) {
 func code(err error) string {
 	var header tls.RecordHeaderError
 	var op *net.OpError
+	var preamble *starttls.Error
 	switch {
+	case errors.As(err, &preamble):
+		return "starttls_" + string(preamble.Kind)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return "timeout"
 	case errors.Is(err, syscall.ECONNREFUSED):

@@ -13,5 +13,8 @@
 // A [Case] is a named behaviour, good or bad, with what a scanner has to report
 // of it. [Start] starts the servers of some cases, or of all, under one root.
 //
+// What crypto/tls would not send is made by hand: [Record] and [Message] in the
+// clear, a [Sealer] after a handshake.
+//
 // Servers start goroutines; Close ends them and waits for them.
 package dialertest

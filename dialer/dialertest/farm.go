@@ -33,14 +33,14 @@ type Farm struct {
 type Endpoint struct {
 	Case
 	Addr netip.AddrPort
-	// Server is nil where nothing listens at Addr.
+	// Server is nil if nothing listens at Addr.
 	Server *Server
 
 	occupied *occupied
 }
 
 // Start starts the servers of the named cases, or, without names, of all. It
-// returns an error for an unknown name or where it cannot listen; nothing is
+// returns an error for an unknown name or if it cannot listen; nothing is
 // left running then.
 func Start(names ...string) (*Farm, error) {
 	cases := Cases()
@@ -82,7 +82,7 @@ func (c Case) start(p *pki) (e *Endpoint, err error) {
 	return e, nil
 }
 
-// Endpoint returns the endpoint of that name, or nil where the farm has none.
+// Endpoint returns the endpoint of that name, or nil if the farm has none.
 func (f *Farm) Endpoint(name string) *Endpoint {
 	for _, e := range f.Endpoints {
 		if e.Name == name {
@@ -111,12 +111,16 @@ func (f *Farm) Close() {
 }
 
 // Target returns the endpoint as a line of a target list: "address,name,port",
-// or "address:port" where it has no name.
+// or "address:port" if it has no name, and " starttls=protocol" if it has one.
 func (e *Endpoint) Target() string {
-	if e.Host == "" {
-		return e.Addr.String()
+	target := e.Addr.String()
+	if e.Host != "" {
+		target = fmt.Sprintf("%s,%s,%d", e.Addr.Addr(), e.Host, e.Addr.Port())
 	}
-	return fmt.Sprintf("%s,%s,%d", e.Addr.Addr(), e.Host, e.Addr.Port())
+	if e.StartTLS != "" {
+		target += " starttls=" + e.StartTLS
+	}
+	return target
 }
 
 // occupied is a port that refuses connections. It is the client's end of an

@@ -34,7 +34,7 @@ func hello12(suite uint16) []byte {
 	body = append(body, make([]byte, 32)...) // random
 	body = append(body, 0)                   // no session
 	body = binary.BigEndian.AppendUint16(body, suite)
-	return record(recordHandshake, message(serverHello, append(body, 0)))
+	return record(recordHandshake, Message(serverHello, append(body, 0)))
 }
 
 // certificate12 is a Certificate message of TLS 1.2 (RFC 5246 §7.4.2).
@@ -44,7 +44,7 @@ func certificate12(cert tls.Certificate) []byte {
 		list = append(append(list, byte(len(der)>>16), byte(len(der)>>8), byte(len(der))), der...)
 	}
 	list = append([]byte{byte(len(list) >> 16), byte(len(list) >> 8), byte(len(list))}, list...)
-	return record(recordHandshake, message(certificate, list))
+	return record(recordHandshake, Message(certificate, list))
 }
 
 // afterCertificate returns a TLS 1.2 server that goes no further than its
@@ -69,7 +69,7 @@ func forged(host string, version uint16) func(*pki) func(net.Conn) {
 
 // handshakeCases begin a handshake and do not complete it.
 func handshakeCases() []Case {
-	done := record(recordHandshake, message(serverHelloDone, nil))
+	done := record(recordHandshake, Message(serverHelloDone, nil))
 	return []Case{
 		newCase("oversized-record", "It announces a record longer than TLS allows.",
 			failed("bad_record"), raw(script(finish, []byte{recordHandshake, 3, 3, 0xff, 0xff}))),
@@ -149,7 +149,7 @@ func retryLoop(c net.Conn) {
 		body = append(body, 0, 0, 12,
 			0, 43, 0, 2, 3, 4, // supported_versions: TLS 1.3
 			0, 51, 0, 2, 0, byte(tls.CurveP256)) // key_share
-		if _, err := c.Write(record(recordHandshake, message(serverHello, body))); err != nil {
+		if _, err := c.Write(record(recordHandshake, Message(serverHello, body))); err != nil {
 			return
 		}
 	}

@@ -32,7 +32,7 @@ type Server struct {
 	closed  bool
 }
 
-// NewTLS starts a well-behaved TLS server: see [ServeTLS]. It panics where it
+// NewTLS starts a well-behaved TLS server: see [ServeTLS]. It panics if it
 // cannot listen.
 func NewTLS(config *tls.Config) *Server {
 	return NewRaw(func(c net.Conn) { ServeTLS(c, config) })
@@ -40,7 +40,7 @@ func NewTLS(config *tls.Config) *Server {
 
 // NewRaw starts a server that runs serve for every connection and closes the
 // connection when serve returns. Serve must return when the connection is
-// closed under it. NewRaw panics where it cannot listen.
+// closed under it. NewRaw panics if it cannot listen.
 func NewRaw(serve func(net.Conn)) *Server {
 	s, err := Listen(loopback, serve)
 	must(err)
@@ -48,7 +48,7 @@ func NewRaw(serve func(net.Conn)) *Server {
 }
 
 // Listen is [NewRaw] on an address of the caller's choice, such as
-// "127.0.0.2:0" or "[::1]:0", and returns an error where it cannot listen.
+// "127.0.0.2:0" or "[::1]:0", and returns an error if it cannot listen.
 func Listen(address string, serve func(net.Conn)) (*Server, error) {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
@@ -195,13 +195,17 @@ func (c *conn) note(err error) {
 // client's close_notify, answers it, and reads on until the client closes. It
 // returns when the connection has ended and leaves closing it to the caller.
 func ServeTLS(c net.Conn, config *tls.Config) {
-	t := tls.Server(c, config)
-	if t.Handshake() == nil {
-		if _, err := io.Copy(io.Discard, t); err == nil {
-			t.CloseWrite()
-		}
+	if t := tls.Server(c, config); t.Handshake() == nil {
+		waitForGoodbye(t)
 	}
 	finish(c)
+}
+
+// waitForGoodbye reads until the client's close_notify and answers it.
+func waitForGoodbye(t *tls.Conn) {
+	if _, err := io.Copy(io.Discard, t); err == nil {
+		t.CloseWrite()
+	}
 }
 
 // finish half-closes and reads until the client closes too. To close with

@@ -48,17 +48,12 @@ func StartTLSProtocols() []string { return slices.Sorted(maps.Keys(dialogues)) }
 // hugeGreeting is how much StartTLSHugeGreeting says.
 const hugeGreeting = 1 << 20
 
-// StartTLSServer is a loopback server that speaks as much of a protocol as
-// comes before TLS.
+// StartTLSServer is a [Server] that speaks as much of a protocol as comes
+// before TLS, and is a well-behaved TLS server then: see [ServeTLS].
 type StartTLSServer struct {
-	listener  net.Listener
-	config    *tls.Config
-	dialogue  dialogue
-	behaviour StartTLSBehaviour
-	serving   sync.WaitGroup
+	*Server
 
 	mu     sync.Mutex
-	conns  map[net.Conn]bool // nil when closed
 	failed error
 }
 
@@ -70,17 +65,14 @@ func NewStartTLS(protocol string, behaviour StartTLSBehaviour, config *tls.Confi
 	if !ok {
 		return nil, fmt.Errorf("no fake server for %q", protocol)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+	s := new(StartTLSServer)
+	speaker := speaker{dialogue: d, behaviour: behaviour, config: config, fail: s.fail}
+	var err error
+	if s.Server, err = Listen(loopback, speaker.serve); err != nil {
 		return nil, err
 	}
-	s := &StartTLSServer{listener: listener, config: config, dialogue: d, behaviour: behaviour, conns: make(map[net.Conn]bool)}
-	s.serving.Go(s.accept)
 	return s, nil
 }
-
-// Addr returns the address it listens on.
-func (s *StartTLSServer) Addr() *net.TCPAddr { return s.listener.Addr().(*net.TCPAddr) }
 
 // Err returns the first thing that a client said against the protocol, or nil.
 func (s *StartTLSServer) Err() error {
@@ -89,67 +81,42 @@ func (s *StartTLSServer) Err() error {
 	return s.failed
 }
 
-// Close ends the server and its connections and waits for its goroutines.
-func (s *StartTLSServer) Close() {
-	s.listener.Close()
+// fail keeps what a client did wrong. A client that leaves does nothing wrong.
+func (s *StartTLSServer) fail(err error) {
+	if _, broken := err.(badSpeech); !broken {
+		return
+	}
 	s.mu.Lock()
-	for conn := range s.conns {
-		conn.Close()
-	}
-	s.conns = nil
-	s.mu.Unlock()
-	s.serving.Wait()
-}
-
-func (s *StartTLSServer) accept() {
-	for {
-		conn, err := s.listener.Accept()
-		if err != nil {
-			return
-		}
-		s.mu.Lock()
-		closed := s.conns == nil
-		if !closed {
-			s.conns[conn] = true
-		}
-		s.mu.Unlock()
-		if closed {
-			conn.Close()
-			return
-		}
-		s.serving.Go(func() { s.serve(conn) })
+	defer s.mu.Unlock()
+	if s.failed == nil {
+		s.failed = err
 	}
 }
 
-func (s *StartTLSServer) serve(raw net.Conn) {
-	defer func() {
-		raw.Close()
-		s.mu.Lock()
-		delete(s.conns, raw)
-		s.mu.Unlock()
-	}()
+// speaker is a server's part in a protocol, up to the end of TLS.
+type speaker struct {
+	dialogue  dialogue
+	behaviour StartTLSBehaviour
+	config    *tls.Config
+	fail      func(error) // is told what a client said that ended the dialogue
+}
+
+func (s *speaker) serve(raw net.Conn) {
 	// The reader stays under TLS: a MySQL client sends its request and its
 	// ClientHello in one go.
 	conn := &clearConn{Conn: raw, r: bufio.NewReader(raw), single: s.behaviour == StartTLSOneByte}
-	if !s.converse(conn) {
-		return
+	if s.converse(conn) {
+		wrapped := &tdsServerConn{Conn: conn, done: !s.dialogue.insideTDS}
+		if t := tls.Server(wrapped, s.config); t.Handshake() == nil {
+			wrapped.done = true
+			waitForGoodbye(t)
+		}
 	}
-	var under net.Conn = conn
-	wrapped := &tdsServerConn{Conn: conn}
-	if s.dialogue.insideTDS {
-		under = wrapped
-	}
-	server := tls.Server(under, s.config)
-	if server.Handshake() != nil {
-		return
-	}
-	wrapped.done = true
-	io.Copy(io.Discard, server)
-	server.Close()
+	finish(raw)
 }
 
 // converse speaks the dialogue and reports whether TLS follows.
-func (s *StartTLSServer) converse(conn *clearConn) bool {
+func (s *speaker) converse(conn *clearConn) bool {
 	goAhead := s.dialogue.goAhead()
 	first := true
 	for i, turn := range s.dialogue.turns {
@@ -162,7 +129,7 @@ func (s *StartTLSServer) converse(conn *clearConn) bool {
 			}
 		}
 		if s.behaviour == StartTLSSilence {
-			io.Copy(io.Discard, conn)
+			discard(conn)
 			return false
 		}
 		if turn.say == "" {
@@ -187,38 +154,17 @@ func (s *StartTLSServer) converse(conn *clearConn) bool {
 		if _, err := io.WriteString(conn, strings.ReplaceAll(say, heardMark, heard)); err != nil {
 			return false
 		}
-		if i == goAhead && s.behaviour == StartTLSRefusal {
-			// Until the client has gone: a close now could take the words back.
-			io.Copy(io.Discard, conn)
-			return false
-		}
-		if i == goAhead && s.behaviour == StartTLSHalfClose {
+		if i == goAhead && (s.behaviour == StartTLSRefusal || s.behaviour == StartTLSHalfClose) {
 			return false
 		}
 	}
 	return true
 }
 
-// flood says the beginning of the first message for 1 MiB and waits for the
-// client to go.
-func (s *StartTLSServer) flood(conn net.Conn) {
+// flood says the beginning of the first message for 1 MiB.
+func (s *speaker) flood(conn net.Conn) {
 	repeat := s.dialogue.flood
-	speech := s.dialogue.floodHead + strings.Repeat(repeat, hugeGreeting/len(repeat)+1)
-	if _, err := io.WriteString(conn, speech); err == nil {
-		io.Copy(io.Discard, conn)
-	}
-}
-
-// fail keeps what a client did wrong. A client that leaves does nothing wrong.
-func (s *StartTLSServer) fail(err error) {
-	if _, broken := err.(badSpeech); !broken {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.failed == nil {
-		s.failed = err
-	}
+	io.WriteString(conn, s.dialogue.floodHead+strings.Repeat(repeat, hugeGreeting/len(repeat)+1))
 }
 
 // clearConn reads through the dialogue's reader.
@@ -257,7 +203,7 @@ type dialogue struct {
 	insideTDS bool
 }
 
-// turn hears the client out, where hear is not nil, and then says something.
+// turn hears the client out, if hear is not nil, and then says something.
 // heardMark in what it says stands for what hear returned.
 type turn struct {
 	hear func(*bufio.Reader) (string, error)

@@ -55,7 +55,7 @@ func TestStartTLSWithFreeTDS(t *testing.T) {
 	}
 	server, shakes := countingServer(t, "tds", tls.VersionTLS12)
 	config := filepath.Join(t.TempDir(), "freetds.conf")
-	text := "[fake]\nhost = 127.0.0.1\nport = " + strconv.Itoa(server.Addr().Port) + "\ntds version = 7.4\nencryption = require\n"
+	text := "[fake]\nhost = 127.0.0.1\nport = " + strconv.Itoa(int(server.Addr().Port())) + "\ntds version = 7.4\nencryption = require\n"
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -26,13 +26,14 @@ const maxPlaintext = 1 << 14
 // version12 is the version in the header of every record but the first.
 const version12 = 0x0303
 
-// record returns the payload as records of one type, in the clear.
-func record(kind byte, payload []byte) []byte {
+// Record returns the payload as records of one type in the clear, an empty one
+// as one empty record (RFC 8446 §5.1).
+func Record(kind uint8, version uint16, payload []byte) []byte {
 	var out []byte
 	for first := true; first || len(payload) > 0; first = false {
 		n := min(len(payload), maxPlaintext)
 		out = append(out, kind)
-		out = binary.BigEndian.AppendUint16(out, version12)
+		out = binary.BigEndian.AppendUint16(out, version)
 		out = binary.BigEndian.AppendUint16(out, uint16(n))
 		out = append(out, payload[:n]...)
 		payload = payload[n:]
@@ -40,11 +41,13 @@ func record(kind byte, payload []byte) []byte {
 	return out
 }
 
+func record(kind uint8, payload []byte) []byte { return Record(kind, version12, payload) }
+
 // alert returns the record of a fatal alert (RFC 8446 §6).
 func alert(number byte) []byte { return record(recordAlert, []byte{2, number}) }
 
-// message returns a handshake message.
-func message(kind byte, body []byte) []byte {
+// Message returns a handshake message (RFC 8446 §4). The body may have 16 MiB.
+func Message(kind uint8, body []byte) []byte {
 	return append([]byte{kind, byte(len(body) >> 16), byte(len(body) >> 8), byte(len(body))}, body...)
 }
 
@@ -65,7 +68,7 @@ func readRecord(c net.Conn) []byte {
 // drip sends the beginning of a long ServerHello, one byte at a time.
 func drip(c net.Conn) {
 	readRecord(c)
-	for _, b := range record(recordHandshake, message(serverHello, make([]byte, maxPlaintext-4))) {
+	for _, b := range record(recordHandshake, Message(serverHello, make([]byte, maxPlaintext-4))) {
 		if _, err := c.Write([]byte{b}); err != nil || !pause(c, 50*time.Millisecond) {
 			return
 		}

@@ -1,0 +1,183 @@
+package dialer
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// The limits of a drain.
+const (
+	// DefaultDrainTimeout is long enough for one round trip to anywhere.
+	DefaultDrainTimeout = time.Second
+	// DefaultDrainBytes is more than a server has reason to say after a
+	// handshake in which it was told nothing: a greeting, an error page.
+	DefaultDrainBytes = 64 << 10
+
+	// minDrainTimeout is what a server on the same network gets to answer a
+	// close_notify in, whatever its share of drainRoundTrips comes to.
+	minDrainTimeout = 50 * time.Millisecond
+	// drainRoundTrips is how many times the TCP connect's time the drain
+	// lasts: one round trip for goodbye and answer, and two for a loss.
+	drainRoundTrips = 3
+	// drainBuffer is small because thousands are in use at once.
+	drainBuffer = 2 << 10
+)
+
+// DrainEnd says what ended a drain.
+type DrainEnd string
+
+// The ends of a drain.
+const (
+	DrainEOF      DrainEnd = "eof"      // the peer closed, as it should
+	DrainDeadline DrainEnd = "deadline" // the time was up
+	DrainCap      DrainEnd = "cap"      // the peer sent more than the cap
+	DrainReset    DrainEnd = "reset"    // the connection broke, or what came broke the protocol
+	DrainAlert    DrainEnd = "alert"    // the peer sent a fatal alert
+	DrainOff      DrainEnd = "off"      // connections are not drained
+)
+
+// Drain is how a connection ended after its handshake. The zero value means
+// that it did not come to a drain.
+type Drain struct {
+	Bytes int64 // application data read
+	End   DrainEnd
+}
+
+var drainBuffers = sync.Pool{New: func() any { return new([drainBuffer]byte) }}
+
+// drain says goodbye, reads what the peer still has to say, within limits, and
+// closes the connection. A connection that is only closed leaves the kernel
+// with unread data, which resets the peer; a drain that only reads waits out
+// its time on every well-behaved server, since those wait for us.
+//
+// A read error never spoils the handshake, but an alert here is the only place
+// where TLS 1.3 tells that a client certificate is required.
+func (a *attempt) drain(conn *tls.Conn) {
+	raw := rawConn(conn)
+	// Closing the raw connection, not conn: tls.Conn.Close would wait for locks
+	// that a read may hold, and write to a peer that may not read.
+	defer raw.Close()
+	if a.d.DrainTimeout < 0 {
+		// The goodbye still goes out, as it does in tls.Conn.Close.
+		raw.SetDeadline(time.Now().Add(a.d.minDrainTimeout()))
+		conn.CloseWrite()
+		a.h.Drain.End = DrainOff
+		setLinger(raw, -1)
+		return
+	}
+	start := time.Now()
+	// Reads and writes: crypto/tls answers a KeyUpdate with a write while it
+	// holds both of its locks, and would hang on a peer that does not read.
+	raw.SetDeadline(start.Add(a.d.drainTimeout(a.h.Timing.Connect)))
+	err := conn.CloseWrite()
+	// A goodbye that did not get out is no reason not to read: a server that
+	// has refused and reset us has sent its alert before.
+	if end := a.read(conn); err == nil || isAlert(end) {
+		err = end
+	}
+	a.h.Drain.End = a.drainEnd(err)
+	if a.h.Drain.End == DrainEOF {
+		// Both sides are done: an ordinary close, without a reset.
+		setLinger(raw, -1)
+	}
+	a.h.Timing.Drain = time.Since(start)
+}
+
+// drainTimeout returns how long a drain may last.
+func (d *Dialer) drainTimeout(connect time.Duration) time.Duration {
+	limit := d.DrainTimeout
+	if limit == 0 {
+		limit = DefaultDrainTimeout
+	}
+	return min(limit, max(d.minDrainTimeout(), drainRoundTrips*connect))
+}
+
+func (d *Dialer) minDrainTimeout() time.Duration {
+	if d.minDrain == 0 {
+		return minDrainTimeout
+	}
+	return d.minDrain
+}
+
+var errDrainCap = errors.New("drain cap reached")
+
+// read reads until an error, which may be the cap.
+func (a *attempt) read(conn net.Conn) error {
+	most := a.d.DrainBytes
+	if most == 0 {
+		most = DefaultDrainBytes
+	}
+	buf := drainBuffers.Get().(*[drainBuffer]byte)
+	defer drainBuffers.Put(buf)
+	for a.h.Drain.Bytes < most {
+		n, err := conn.Read(buf[:min(most-a.h.Drain.Bytes, drainBuffer)])
+		a.h.Drain.Bytes += int64(n)
+		if err != nil {
+			return err
+		}
+	}
+	return errDrainCap
+}
+
+func (a *attempt) drainEnd(err error) DrainEnd {
+	switch {
+	case err == errDrainCap:
+		return DrainCap
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return DrainEOF
+	}
+	if alert, ok := remoteAlert(err); ok {
+		a.h.ClientCertRequired = a.wantsClientCert(alert)
+		return DrainAlert
+	}
+	if isTimeout(err) {
+		return DrainDeadline
+	}
+	return DrainReset
+}
+
+func isAlert(err error) bool {
+	_, ok := remoteAlert(err)
+	return ok
+}
+
+// rawConn returns the TCP connection under conn.
+func rawConn(conn net.Conn) net.Conn {
+	for {
+		wrapped, ok := conn.(interface{ NetConn() net.Conn })
+		if !ok {
+			return conn
+		}
+		conn = wrapped.NetConn()
+	}
+}
+
+func setLinger(conn net.Conn, seconds int) {
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		tcp.SetLinger(seconds)
+	}
+}
+
+// lingerControl returns a hook that sets SO_LINGER to 0 before a socket
+// connects, so that a dial that fails leaves no FIN-WAIT-1 behind, which the
+// kernel keeps for over a minute per vanished peer.
+func lingerControl(next func(context.Context, string, string, syscall.RawConn) error) func(context.Context, string, string, syscall.RawConn) error {
+	return func(ctx context.Context, network, address string, c syscall.RawConn) error {
+		if next != nil {
+			if err := next(ctx, network, address, c); err != nil {
+				return err
+			}
+		}
+		// A socket that keeps its default linger only closes more slowly.
+		_ = c.Control(func(fd uintptr) {
+			_ = syscall.SetsockoptLinger(int(fd), syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1})
+		})
+		return nil
+	}
+}
