@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"certsweep/results/certificate"
 )
 
 // Finding is something about an endpoint that its owner may want to mend, from
@@ -89,7 +91,7 @@ const (
 
 // FindExpiry returns what a certificate's dates mean at a time: Expired,
 // NotYetValid, ExpiresSoon, or "" for none of these.
-func FindExpiry(c *Certificate, now time.Time) Finding {
+func FindExpiry(c *certificate.Certificate, now time.Time) Finding {
 	switch lifetime := c.NotAfter.Sub(c.NotBefore); {
 	case c.NotAfter.IsZero():
 		return ""

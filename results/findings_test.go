@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"certsweep/results/certificate"
 )
 
 func date(year int, month time.Month, day int) time.Time {
@@ -12,46 +14,60 @@ func date(year int, month time.Month, day int) time.Time {
 }
 
 // blameless is a certificate of 90 days without a finding.
-func blameless() *Certificate {
-	return &Certificate{
+func blameless() *certificate.Certificate {
+	return &certificate.Certificate{
 		NotBefore: date(2026, 11, 1), NotAfter: date(2027, 1, 30), DNSNames: []string{"a.test"},
-		PublicKey: PublicKey{Algorithm: "ECDSA", Bits: 256}, SignatureAlgorithm: "ECDSA-SHA256",
+		PublicKey: certificate.PublicKey{Algorithm: "ECDSA", Bits: 256}, SignatureAlgorithm: "ECDSA-SHA256",
 	}
 }
 
 func TestFind(t *testing.T) {
 	for name, test := range map[string]struct {
-		change func(*Certificate, *TLS)
+		change func(*certificate.Certificate, *TLS)
 		want   []Finding
 	}{
-		"nothing":            {func(*Certificate, *TLS) {}, nil},
-		"expired":            {func(c *Certificate, _ *TLS) { c.NotAfter = date(2026, 11, 20) }, []Finding{Expired}},
-		"not yet":            {func(c *Certificate, _ *TLS) { c.NotBefore = date(2026, 11, 22) }, []Finding{NotYetValid}},
-		"29 days of 90":      {func(c *Certificate, _ *TLS) { c.NotBefore, c.NotAfter = date(2026, 9, 20), date(2026, 12, 20) }, []Finding{ExpiresSoon}},
-		"6 days of 7":        {func(c *Certificate, _ *TLS) { c.NotBefore, c.NotAfter = date(2026, 11, 20), date(2026, 11, 27) }, nil},
-		"2 days of 7":        {func(c *Certificate, _ *TLS) { c.NotBefore, c.NotAfter = date(2026, 11, 16), date(2026, 11, 23) }, []Finding{ExpiresSoon}},
-		"no dates":           {func(c *Certificate, _ *TLS) { c.NotBefore, c.NotAfter = time.Time{}, time.Time{} }, nil},
-		"no SAN":             {func(c *Certificate, _ *TLS) { c.DNSNames = nil }, []Finding{NoNames}},
-		"RSA 1024":           {func(c *Certificate, _ *TLS) { c.PublicKey = PublicKey{Algorithm: "RSA", Bits: 1024} }, []Finding{WeakKey}},
-		"RSA 2048":           {func(c *Certificate, _ *TLS) { c.PublicKey = PublicKey{Algorithm: "RSA", Bits: 2048} }, nil},
-		"P-192":              {func(c *Certificate, _ *TLS) { c.PublicKey.Bits = 192 }, []Finding{WeakKey}},
-		"P-224":              {func(c *Certificate, _ *TLS) { c.PublicKey.Bits = 224 }, nil},
-		"Ed25519":            {func(c *Certificate, _ *TLS) { c.PublicKey = PublicKey{Algorithm: "Ed25519", Bits: 256} }, nil},
-		"SHA-1":              {func(c *Certificate, _ *TLS) { c.SignatureAlgorithm = "SHA1-RSA" }, []Finding{WeakSignature}},
-		"ECDSA with SHA-1":   {func(c *Certificate, _ *TLS) { c.SignatureAlgorithm = "ECDSA-SHA1" }, []Finding{WeakSignature}},
-		"SHA-1 on itself":    {func(c *Certificate, _ *TLS) { c.SignatureAlgorithm, c.SelfSigned = "SHA1-RSA", true }, nil},
-		"200 days":           {func(c *Certificate, _ *TLS) { c.NotAfter = c.NotBefore.AddDate(0, 0, 200) }, nil},
-		"201 days":           {func(c *Certificate, _ *TLS) { c.NotAfter = c.NotBefore.AddDate(0, 0, 201) }, []Finding{LongValidity}},
-		"398 days from 2025": {func(c *Certificate, _ *TLS) { c.NotBefore, c.NotAfter = date(2025, 12, 1), date(2027, 1, 3) }, nil},
-		"ten years":          {func(c *Certificate, _ *TLS) { c.NotBefore, c.NotAfter = date(2020, 1, 1), date(2030, 1, 1) }, []Finding{LongValidity}},
-		"malformed":          {func(c *Certificate, _ *TLS) { c.ParseError = "x" }, []Finding{Malformed}},
-		"TLS 1.1":            {func(_ *Certificate, h *TLS) { h.Version = "1.1" }, []Finding{OldProtocol}},
-		"RC4, RSA":           {func(_ *Certificate, h *TLS) { h.Cipher = "TLS_RSA_WITH_RC4_128_SHA" }, []Finding{WeakCipher}},
-		"3DES":               {func(_ *Certificate, h *TLS) { h.Cipher = "TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA" }, []Finding{WeakCipher}},
-		"static RSA":         {func(_ *Certificate, h *TLS) { h.Cipher = "TLS_RSA_WITH_AES_128_GCM_SHA256" }, []Finding{WeakCipher}},
-		"CBC":                {func(_ *Certificate, h *TLS) { h.Cipher = "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA" }, nil},
-		"classic group":      {func(_ *Certificate, h *TLS) { h.PostQuantum = false }, []Finding{NotPostQuantum}},
-		"several, in order": {func(c *Certificate, h *TLS) {
+		"nothing": {func(*certificate.Certificate, *TLS) {}, nil},
+		"expired": {func(c *certificate.Certificate, _ *TLS) { c.NotAfter = date(2026, 11, 20) }, []Finding{Expired}},
+		"not yet": {func(c *certificate.Certificate, _ *TLS) { c.NotBefore = date(2026, 11, 22) }, []Finding{NotYetValid}},
+		"29 days of 90": {func(c *certificate.Certificate, _ *TLS) {
+			c.NotBefore, c.NotAfter = date(2026, 9, 20), date(2026, 12, 20)
+		}, []Finding{ExpiresSoon}},
+		"6 days of 7": {func(c *certificate.Certificate, _ *TLS) {
+			c.NotBefore, c.NotAfter = date(2026, 11, 20), date(2026, 11, 27)
+		}, nil},
+		"2 days of 7": {func(c *certificate.Certificate, _ *TLS) {
+			c.NotBefore, c.NotAfter = date(2026, 11, 16), date(2026, 11, 23)
+		}, []Finding{ExpiresSoon}},
+		"no dates": {func(c *certificate.Certificate, _ *TLS) { c.NotBefore, c.NotAfter = time.Time{}, time.Time{} }, nil},
+		"no SAN":   {func(c *certificate.Certificate, _ *TLS) { c.DNSNames = nil }, []Finding{NoNames}},
+		"RSA 1024": {func(c *certificate.Certificate, _ *TLS) {
+			c.PublicKey = certificate.PublicKey{Algorithm: "RSA", Bits: 1024}
+		}, []Finding{WeakKey}},
+		"RSA 2048": {func(c *certificate.Certificate, _ *TLS) {
+			c.PublicKey = certificate.PublicKey{Algorithm: "RSA", Bits: 2048}
+		}, nil},
+		"P-192": {func(c *certificate.Certificate, _ *TLS) { c.PublicKey.Bits = 192 }, []Finding{WeakKey}},
+		"P-224": {func(c *certificate.Certificate, _ *TLS) { c.PublicKey.Bits = 224 }, nil},
+		"Ed25519": {func(c *certificate.Certificate, _ *TLS) {
+			c.PublicKey = certificate.PublicKey{Algorithm: "Ed25519", Bits: 256}
+		}, nil},
+		"SHA-1":            {func(c *certificate.Certificate, _ *TLS) { c.SignatureAlgorithm = "SHA1-RSA" }, []Finding{WeakSignature}},
+		"ECDSA with SHA-1": {func(c *certificate.Certificate, _ *TLS) { c.SignatureAlgorithm = "ECDSA-SHA1" }, []Finding{WeakSignature}},
+		"SHA-1 on itself":  {func(c *certificate.Certificate, _ *TLS) { c.SignatureAlgorithm, c.SelfSigned = "SHA1-RSA", true }, nil},
+		"200 days":         {func(c *certificate.Certificate, _ *TLS) { c.NotAfter = c.NotBefore.AddDate(0, 0, 200) }, nil},
+		"201 days":         {func(c *certificate.Certificate, _ *TLS) { c.NotAfter = c.NotBefore.AddDate(0, 0, 201) }, []Finding{LongValidity}},
+		"398 days from 2025": {func(c *certificate.Certificate, _ *TLS) {
+			c.NotBefore, c.NotAfter = date(2025, 12, 1), date(2027, 1, 3)
+		}, nil},
+		"ten years":     {func(c *certificate.Certificate, _ *TLS) { c.NotBefore, c.NotAfter = date(2020, 1, 1), date(2030, 1, 1) }, []Finding{LongValidity}},
+		"malformed":     {func(c *certificate.Certificate, _ *TLS) { c.ParseError = "x" }, []Finding{Malformed}},
+		"TLS 1.1":       {func(_ *certificate.Certificate, h *TLS) { h.Version = "1.1" }, []Finding{OldProtocol}},
+		"RC4, RSA":      {func(_ *certificate.Certificate, h *TLS) { h.Cipher = "TLS_RSA_WITH_RC4_128_SHA" }, []Finding{WeakCipher}},
+		"3DES":          {func(_ *certificate.Certificate, h *TLS) { h.Cipher = "TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA" }, []Finding{WeakCipher}},
+		"static RSA":    {func(_ *certificate.Certificate, h *TLS) { h.Cipher = "TLS_RSA_WITH_AES_128_GCM_SHA256" }, []Finding{WeakCipher}},
+		"CBC":           {func(_ *certificate.Certificate, h *TLS) { h.Cipher = "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA" }, nil},
+		"classic group": {func(_ *certificate.Certificate, h *TLS) { h.PostQuantum = false }, []Finding{NotPostQuantum}},
+		"several, in order": {func(c *certificate.Certificate, h *TLS) {
 			h.Version, c.ParseError, c.DNSNames, c.NotAfter = "1.0", "x", nil, date(2026, 11, 20)
 		}, []Finding{Expired, NoNames, OldProtocol, Malformed}},
 	} {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"certsweep/results"
+	"certsweep/results/certificate"
 )
 
 // writes keeps each write apart.
@@ -175,8 +176,8 @@ func FuzzDecode(f *testing.F) {
 	var b bytes.Buffer
 	e := results.NewEncoder(&b)
 	full := record(7)
-	full.Certificate = results.NewCertificate([]byte("no certificate"), nil, full.Time)
-	full.Chain = []*results.Certificate{}
+	full.Certificate = certificate.Read([]byte("no certificate"), nil, full.Time)
+	full.Chain = []*certificate.Certificate{}
 	full.TLS = &results.TLS{Version: "1.3", Cipher: "TLS_AES_128_GCM_SHA256", Method: "handshake"}
 	full.Verification = &results.Verification{Error: "no"}
 	full.Drain = &results.Drain{End: "eof"}

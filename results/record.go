@@ -1,7 +1,7 @@
 // Package results holds the record of one probe: what it says of an endpoint's
 // handshake and certificate, how it is written as JSON Lines and read back, and
 // how records add up to a summary. [Record] is the type that everything else
-// in certsweep produces or consumes; [NewCertificate], [Verifier] and [Find]
+// in certsweep produces or consumes; [certificate.Read], [Verifier] and [Find]
 // fill its parts.
 //
 // Records hold plain values only. Nothing in one refers to a connection, to a
@@ -9,7 +9,11 @@
 // costs what it shows and no more.
 package results
 
-import "time"
+import (
+	"time"
+
+	"certsweep/results/certificate"
+)
 
 // SchemaVersion is the value of [Record.Schema] in the records that this
 // package writes. It grows only when a field changes its meaning or goes away.
@@ -49,15 +53,15 @@ type Record struct {
 	Time     time.Time `json:"time"` // when the probe began
 	Status   Status    `json:"status"`
 
-	Error       *Error       `json:"error,omitempty"`
-	TLS         *TLS         `json:"tls,omitempty"`
-	Certificate *Certificate `json:"certificate,omitempty"`
+	Error       *Error                   `json:"error,omitempty"`
+	TLS         *TLS                     `json:"tls,omitempty"`
+	Certificate *certificate.Certificate `json:"certificate,omitempty"`
 	// Chain holds the certificates after the leaf. Nil when they were not
 	// asked for.
-	Chain        []*Certificate `json:"chain,omitzero"`
-	Verification *Verification  `json:"verification,omitempty"`
-	Findings     []Finding      `json:"findings"`
-	Drain        *Drain         `json:"drain,omitempty"`
+	Chain        []*certificate.Certificate `json:"chain,omitzero"`
+	Verification *Verification              `json:"verification,omitempty"`
+	Findings     []Finding                  `json:"findings"`
+	Drain        *Drain                     `json:"drain,omitempty"`
 	// Retries counts the tries after the first.
 	Retries int    `json:"retries,omitempty"`
 	Timing  Timing `json:"timing"`

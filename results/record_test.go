@@ -10,6 +10,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"certsweep/results"
+	"certsweep/results/certificate"
 )
 
 // schemaKeys returns the properties that the schema gives an object, by the
@@ -41,9 +42,9 @@ func TestSchemaHasEveryField(t *testing.T) {
 		{results.Error{}, []string{"properties", "error"}},
 		{results.Alert{}, []string{"properties", "error", "properties", "alert"}},
 		{results.TLS{}, []string{"properties", "tls"}},
-		{results.Certificate{}, []string{"$defs", "certificate"}},
-		{results.Name{}, []string{"$defs", "name"}},
-		{results.PublicKey{}, []string{"$defs", "certificate", "properties", "public_key"}},
+		{certificate.Certificate{}, []string{"$defs", "certificate"}},
+		{certificate.Name{}, []string{"$defs", "name"}},
+		{certificate.PublicKey{}, []string{"$defs", "certificate", "properties", "public_key"}},
 		{results.Verification{}, []string{"properties", "verification"}},
 		{results.Drain{}, []string{"properties", "drain"}},
 		{results.Timing{}, []string{"properties", "timing"}},

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"certsweep/results/certificate"
 )
 
 // ParseChain returns a parsed form of each certificate, nil for one that
@@ -19,7 +21,7 @@ func ParseChain(ders [][]byte, parsed []*x509.Certificate) []*x509.Certificate {
 	}
 	chain := make([]*x509.Certificate, len(ders))
 	for i, der := range ders {
-		// A refusal is reported by NewCertificate, where it is shown.
+		// A refusal is reported by certificate.Read, where it is shown.
 		chain[i], _ = x509.ParseCertificate(der)
 	}
 	return chain
@@ -57,7 +59,7 @@ const maxIssuers = 4096
 // nil; leaf describes the first. The findings say what the verification alone
 // can tell: untrusted, self_signed, incomplete_chain, name_mismatch. An expired
 // leaf under a good chain is not untrusted, though not Trusted either.
-func (v *Verifier) Verify(chain []*x509.Certificate, leaf *Certificate, name string, now time.Time) (*Verification, []Finding) {
+func (v *Verifier) Verify(chain []*x509.Certificate, leaf *certificate.Certificate, name string, now time.Time) (*Verification, []Finding) {
 	out := new(Verification)
 	var findings []Finding
 	if chain[0] == nil {
@@ -202,7 +204,7 @@ func hasNameConstraints(c *x509.Certificate) bool {
 }
 
 // untrusted says how a chain fails to reach an anchor.
-func untrusted(chain []*x509.Certificate, leaf *Certificate) []Finding {
+func untrusted(chain []*x509.Certificate, leaf *certificate.Certificate) []Finding {
 	findings := []Finding{Untrusted}
 	if leaf.SelfSigned {
 		return append(findings, SelfSigned)
@@ -222,7 +224,7 @@ func untrusted(chain []*x509.Certificate, leaf *Certificate) []Finding {
 
 // matchName reports whether a certificate is for a DNS name or an address
 // (RFC 9525). A malformed one is judged by the names that could be read.
-func matchName(parsed *x509.Certificate, leaf *Certificate, name string) bool {
+func matchName(parsed *x509.Certificate, leaf *certificate.Certificate, name string) bool {
 	if parsed == nil {
 		parsed = &x509.Certificate{DNSNames: leaf.DNSNames}
 		for _, s := range leaf.IPAddresses {

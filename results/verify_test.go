@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"certsweep/dialer/dialertest"
+	"certsweep/results/certificate"
 )
 
 func parse(t testing.TB, cert tls.Certificate) []*x509.Certificate {
@@ -29,7 +30,7 @@ func parse(t testing.TB, cert tls.Certificate) []*x509.Certificate {
 }
 
 func verify(v *Verifier, chain []*x509.Certificate, name string, now time.Time) (*Verification, []Finding) {
-	return v.Verify(chain, NewCertificate(chain[0].Raw, chain[0], now), name, now)
+	return v.Verify(chain, certificate.Read(chain[0].Raw, chain[0], now), name, now)
 }
 
 func TestVerify(t *testing.T) {
@@ -179,7 +180,7 @@ func TestVerifyKeepsNameConstraints(t *testing.T) {
 
 func TestVerifyMalformedLeaf(t *testing.T) {
 	now := time.Now()
-	leaf := &Certificate{DNSNames: []string{"*.a.test"}, IPAddresses: []string{"192.0.2.1"}, ParseError: "x"}
+	leaf := &certificate.Certificate{DNSNames: []string{"*.a.test"}, IPAddresses: []string{"192.0.2.1"}, ParseError: "x"}
 	v := &Verifier{Roots: x509.NewCertPool()}
 	for name, match := range map[string]bool{"b.a.test": true, "a.test": false, "192.0.2.1": true, "192.0.2.2": false} {
 		got, findings := v.Verify([]*x509.Certificate{nil}, leaf, name, now)
@@ -201,7 +202,7 @@ func BenchmarkVerify(b *testing.B) {
 		chains = append(chains, parse(b, c))
 	}
 	now := time.Now()
-	leaf := NewCertificate(chains[0][0].Raw, chains[0][0], now)
+	leaf := certificate.Read(chains[0][0].Raw, chains[0][0], now)
 	v := &Verifier{Roots: root.Pool()}
 	for i := 0; b.Loop(); i++ {
 		v.Verify(chains[i%len(chains)], leaf, "a.test", now)

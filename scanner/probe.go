@@ -9,6 +9,7 @@ import (
 
 	"certsweep/dialer"
 	"certsweep/results"
+	"certsweep/results/certificate"
 )
 
 // Codes of failures that no endpoint causes.
@@ -125,9 +126,9 @@ func (s *Scanner) describe(r *results.Record, t *Target, h *dialer.Handshake) {
 		if i > 0 && !s.Chain {
 			break
 		}
-		c := results.NewCertificate(h.Certificates[i], chain[i], r.Time)
+		c := certificate.Read(h.Certificates[i], chain[i], r.Time)
 		if s.PEM {
-			c.PEM = results.EncodePEM(h.Certificates[i])
+			c.PEM = certificate.EncodePEM(h.Certificates[i])
 		}
 		if i == 0 {
 			r.Certificate = c
@@ -136,7 +137,7 @@ func (s *Scanner) describe(r *results.Record, t *Target, h *dialer.Handshake) {
 		}
 	}
 	if s.Chain && len(chain) > 0 && r.Chain == nil {
-		r.Chain = []*results.Certificate{}
+		r.Chain = []*certificate.Certificate{}
 	}
 	var verdict []results.Finding
 	if s.Verifier != nil && len(chain) > 0 {

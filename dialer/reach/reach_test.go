@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"certsweep/dialer"
-	"certsweep/results"
+	"certsweep/results/certificate"
 )
 
 // The coverage table: go test ./dialer/reach -run TestReach -v starts servers of many
@@ -141,7 +141,7 @@ func (c reachCase) probe(t *testing.T) reachRow {
 	if !slices.EqualFunc(h.Certificates, c.chain, bytes.Equal) {
 		t.Errorf("%d certificates, not the %d of the server", len(h.Certificates), len(c.chain))
 	}
-	leaf := results.NewCertificate(h.Certificates[0], nil, time.Now())
+	leaf := certificate.Read(h.Certificates[0], nil, time.Now())
 	key := leaf.PublicKey
 	row.key = strings.TrimSpace(fmt.Sprintf("%s %s", key.Algorithm, cmp.Or(key.Curve, fmt.Sprint(key.Bits))))
 	row.signing = leaf.SignatureAlgorithm

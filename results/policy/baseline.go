@@ -10,6 +10,7 @@ import (
 	"unique"
 
 	"certsweep/results"
+	"certsweep/results/certificate"
 )
 
 // Baseline is what an earlier scan saw, to compare a later one with. Fill it
@@ -85,7 +86,7 @@ func (b *Baseline) Add(r *results.Record) {
 	}
 }
 
-func remember(c *results.Certificate) pastCertificate {
+func remember(c *certificate.Certificate) pastCertificate {
 	p := pastCertificate{issuer: unique.Make(c.Issuer.DN)}
 	// A fingerprint that is no hex stays zero: a record of another make.
 	hex.Decode(p.fingerprint[:], []byte(firstN(c.FingerprintSHA256, 64)))
@@ -129,7 +130,7 @@ func (p *past) compare(r *results.Record) []string {
 	}
 	if !known(func(was pastCertificate) bool { return was.issuer == now.issuer }) {
 		changed = append(changed, fmt.Sprintf("issuer changed from %s to %s",
-			name(results.Name{DN: p.certificates[len(p.certificates)-1].issuer.Value()}), name(c.Issuer)))
+			name(certificate.Name{DN: p.certificates[len(p.certificates)-1].issuer.Value()}), name(c.Issuer)))
 	}
 	for _, finding := range r.Findings {
 		if !onClock(finding) && !slices.Contains(p.findings, finding) {

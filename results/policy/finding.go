@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"certsweep/results"
+	"certsweep/results/certificate"
 )
 
 // findings reports what the record found, but for what [judgement.validity]
@@ -48,7 +49,7 @@ func isReason(f results.Finding) bool {
 func describe(f results.Finding, r *results.Record) string {
 	c, t, v := r.Certificate, r.TLS, r.Verification
 	if c == nil {
-		c = &results.Certificate{}
+		c = &certificate.Certificate{}
 	}
 	if t == nil {
 		t = &results.TLS{}
@@ -110,7 +111,7 @@ func askedFor(r *results.Record) string {
 	return r.Host
 }
 
-func name(n results.Name) string {
+func name(n certificate.Name) string {
 	switch {
 	case n.DN != "":
 		return n.DN
@@ -121,7 +122,7 @@ func name(n results.Name) string {
 }
 
 // names lists the first few of a certificate's names.
-func names(c *results.Certificate) string {
+func names(c *certificate.Certificate) string {
 	const shown = 3
 	all := len(c.DNSNames) + len(c.IPAddresses)
 	if all == 0 {
@@ -137,7 +138,7 @@ func names(c *results.Certificate) string {
 	return list
 }
 
-func key(k results.PublicKey) string {
+func key(k certificate.PublicKey) string {
 	switch {
 	case k.Curve != "":
 		return k.Algorithm + " " + k.Curve

@@ -7,11 +7,12 @@ import (
 	"strings"
 
 	"certsweep/results"
+	"certsweep/results/certificate"
 )
 
 // identity checks the certificate against what its target asks for: issuer,
 // names, key.
-func (j *judgement) identity(c *results.Certificate) {
+func (j *judgement) identity(c *certificate.Certificate) {
 	e := j.expectation
 	if len(e.Issuers) > 0 && !slices.ContainsFunc(e.Issuers, func(want string) bool { return isIssuer(c.Issuer, want) }) {
 		j.report(CodeIssuer, func() string {
@@ -35,7 +36,7 @@ func (j *judgement) identity(c *results.Certificate) {
 
 // isIssuer reports whether want is part of the issuer's common name, of one of
 // its organizations or of its whole name, in any case of letters.
-func isIssuer(issuer results.Name, want string) bool {
+func isIssuer(issuer certificate.Name, want string) bool {
 	want = strings.ToLower(want)
 	part := func(s string) bool { return strings.Contains(strings.ToLower(s), want) }
 	return part(issuer.CommonName) || slices.ContainsFunc(issuer.Organization, part) || part(issuer.DN)
@@ -44,7 +45,7 @@ func isIssuer(issuer results.Name, want string) bool {
 // covers reports whether the certificate is good for a name: it has that name,
 // or a wildcard that stands for its first label (RFC 9525 §6.3). A wildcard
 // that is asked for has to be there as it is.
-func covers(c *results.Certificate, want string) bool {
+func covers(c *certificate.Certificate, want string) bool {
 	if ip, err := netip.ParseAddr(want); err == nil {
 		return slices.ContainsFunc(c.IPAddresses, func(s string) bool {
 			have, err := netip.ParseAddr(s)

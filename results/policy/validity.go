@@ -5,12 +5,13 @@ import (
 	"time"
 
 	"certsweep/results"
+	"certsweep/results/certificate"
 )
 
 const day = 24 * time.Hour
 
 // validity judges the certificate's dates by the clock of the judgement.
-func (j *judgement) validity(c *results.Certificate) {
+func (j *judgement) validity(c *certificate.Certificate) {
 	if c.NotAfter.IsZero() || c.NotBefore.IsZero() {
 		j.report(Code(results.Malformed), func() string {
 			if c.ParseError != "" {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"certsweep/results"
+	"certsweep/results/certificate"
 	"certsweep/results/policy"
 	"certsweep/results/report"
 )
@@ -20,10 +21,10 @@ func Example() {
 	now := time.Date(2027, 1, 14, 12, 0, 0, 0, time.UTC)
 	saved := []*results.Record{{
 		Line: 1, Input: "api.example.com", Host: "api.example.com", Port: 443, Status: results.StatusOK,
-		Certificate: &results.Certificate{
+		Certificate: &certificate.Certificate{
 			NotBefore: time.Date(2026, 10, 22, 12, 0, 0, 0, time.UTC),
 			NotAfter:  time.Date(2027, 1, 20, 12, 0, 0, 0, time.UTC),
-			PublicKey: results.PublicKey{Algorithm: "RSA", Bits: 1024},
+			PublicKey: certificate.PublicKey{Algorithm: "RSA", Bits: 1024},
 		},
 		Findings: []results.Finding{results.WeakKey},
 	}}

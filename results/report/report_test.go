@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"certsweep/results"
+	"certsweep/results/certificate"
 	"certsweep/results/policy"
 	"certsweep/results/report"
 )
@@ -334,7 +335,7 @@ func FuzzHostile(f *testing.F) {
 		r, c, v, h := *base, *base.Certificate, *base.Verification, *base.TLS
 		r.Certificate, r.Verification, r.TLS = &c, &v, &h
 		r.Host, r.Input, r.SNI, r.Tag, r.StartTLS, r.IP = s, s, s+"x", s, s, s
-		c.Subject = results.Name{DN: s, CommonName: s, Organization: []string{s}}
+		c.Subject = certificate.Name{DN: s, CommonName: s, Organization: []string{s}}
 		c.Issuer, c.DNSNames, c.IPAddresses, c.EmailAddresses = c.Subject, []string{s, s}, []string{s}, []string{s}
 		c.ParseError, c.SignatureAlgorithm, c.SerialNumber = s, s, s
 		v.Error, h.Version, h.Cipher, h.KeyExchange = s, s, s, s

@@ -1,4 +1,4 @@
-package results
+package certificate
 
 import (
 	"bytes"
@@ -176,7 +176,7 @@ func TestManyNames(t *testing.T) {
 		o := ordinary()
 		o.extensions[0] = altNames(bytes.Repeat(dnsName("a.b"), n))
 		der := o.der()
-		if c := NewCertificate(der, nil, testNow); len(c.DNSNames) != maxNames || !slices.Equal(c.Truncated, []string{"dns_names"}) {
+		if c := Read(der, nil, testNow); len(c.DNSNames) != maxNames || !slices.Equal(c.Truncated, []string{"dns_names"}) {
 			t.Fatalf("%d names: %d kept, truncated %q", n, len(c.DNSNames), c.Truncated)
 		}
 		return testing.AllocsPerRun(5, func() {

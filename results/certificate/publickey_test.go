@@ -1,4 +1,4 @@
-package results
+package certificate
 
 import (
 	"bytes"
@@ -98,7 +98,7 @@ func TestCutPoint(t *testing.T) {
 	der := o.der()
 	der = der[:bytes.Index(der, o.spki)+len(o.spki)-10]
 	want := PublicKey{Algorithm: "ECDSA", Curve: "1.3.6.1.4.1.99999.4"}
-	if got := NewCertificate(der, nil, testNow).PublicKey; got != want {
+	if got := Read(der, nil, testNow).PublicKey; got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

@@ -1,4 +1,4 @@
-package results
+package certificate
 
 import (
 	"crypto/x509"

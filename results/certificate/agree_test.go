@@ -1,4 +1,4 @@
-package results
+package certificate
 
 import (
 	"crypto/dsa" //lint:ignore SA1019 x509 reads such keys, and so must we
@@ -201,7 +201,7 @@ func TestAgreesOnRoots(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := NewCertificate(root.Certificate, parsed, testNow)
+		c := Read(root.Certificate, parsed, testNow)
 		checkRecordable(t, c)
 		checkAgrees(t, c, parsed)
 		if !c.SelfSigned || !c.IsCA || len(c.Truncated) != 0 || c.Subject.DN == "" {

@@ -1,4 +1,4 @@
-package results
+package certificate
 
 import (
 	"bytes"
@@ -101,7 +101,7 @@ func issuerTemplate() *x509.Certificate {
 	}
 }
 
-func TestNewCertificate(t *testing.T) {
+func TestRead(t *testing.T) {
 	t.Parallel()
 	key, caKey := ecKey(t, elliptic.P256()), ecKey(t, elliptic.P384())
 	der := issue(t, leafTemplate(t), issuerTemplate(), key.Public(), caKey)
@@ -138,14 +138,14 @@ func TestNewCertificate(t *testing.T) {
 		SPKISHA256:         hex.EncodeToString(sumSPKI[:]),
 		Truncated:          []string{},
 	}
-	if got := NewCertificate(der, nil, testNow); !reflect.DeepEqual(got, want) {
+	if got := Read(der, nil, testNow); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 	parsed, err := x509.ParseCertificate(der)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := NewCertificate(der, parsed, testNow); !reflect.DeepEqual(got, want) {
+	if got := Read(der, parsed, testNow); !reflect.DeepEqual(got, want) {
 		t.Errorf("with the parsed certificate: got %+v\nwant %+v", got, want)
 	}
 }
@@ -182,7 +182,7 @@ func TestSelfSigned(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			der := issue(t, tt.template, tt.parent, tt.public, tt.signer)
-			if got := NewCertificate(der, nil, testNow).SelfSigned; got != tt.want {
+			if got := Read(der, nil, testNow).SelfSigned; got != tt.want {
 				t.Errorf("SelfSigned = %t, want %t", got, tt.want)
 			}
 		})
@@ -230,7 +230,7 @@ func TestSelfSignedUnchecked(t *testing.T) {
 			o.subject, o.extensions = o.issuer, nil
 			tt.parts(&o)
 			o.outer = o.inner
-			c := NewCertificate(o.der(), nil, testNow)
+			c := Read(o.der(), nil, testNow)
 			if (c.ParseError != "") != tt.malformed {
 				t.Fatalf("parse_error is %q", c.ParseError)
 			}
@@ -241,7 +241,7 @@ func TestSelfSignedUnchecked(t *testing.T) {
 	}
 }
 
-func BenchmarkNewCertificate(b *testing.B) {
+func BenchmarkRead(b *testing.B) {
 	der := issue(b, leafTemplate(b), issuerTemplate(), ecKey(b, elliptic.P256()).Public(), ecKey(b, elliptic.P384()))
 	parsed, err := x509.ParseCertificate(der)
 	if err != nil {
@@ -250,11 +250,11 @@ func BenchmarkNewCertificate(b *testing.B) {
 	b.SetBytes(int64(len(der)))
 	b.ReportAllocs()
 	for b.Loop() {
-		NewCertificate(der, parsed, testNow)
+		Read(der, parsed, testNow)
 	}
 }
 
-// BenchmarkParseCertificate is the yardstick for BenchmarkNewCertificate.
+// BenchmarkParseCertificate is the yardstick for BenchmarkRead.
 func BenchmarkParseCertificate(b *testing.B) {
 	der := issue(b, leafTemplate(b), issuerTemplate(), ecKey(b, elliptic.P256()).Public(), ecKey(b, elliptic.P384()))
 	b.ReportAllocs()

@@ -1,4 +1,4 @@
-package results
+package certificate
 
 import (
 	"crypto/rsa"
@@ -80,17 +80,17 @@ type PublicKey struct {
 // parts of the certificate in some of its messages.
 const maxParseError = 200
 
-// NewCertificate describes one certificate as it was received. parsed is what
+// Read describes one certificate as it was received. parsed is what
 // crypto/x509 made of der; where it is nil, der is parsed here. now is the time
 // that DaysLeft counts from.
 //
 // Every field comes from one lenient walk over der, whether or not
 // x509.ParseCertificate accepts it, so a malformed certificate shows whatever
-// can be read of it and ParseError says why x509 refused. NewCertificate never
+// can be read of it and ParseError says why x509 refused. Read never
 // fails, keeps nothing of der or parsed, and takes time linear in len(der), but
 // for one check of the signature of a certificate that names itself as its
 // issuer.
-func NewCertificate(der []byte, parsed *x509.Certificate, now time.Time) *Certificate {
+func Read(der []byte, parsed *x509.Certificate, now time.Time) *Certificate {
 	c := &Certificate{}
 	if parsed == nil {
 		var err error

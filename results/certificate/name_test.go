@@ -1,4 +1,4 @@
-package results
+package certificate
 
 import (
 	"bytes"
@@ -85,7 +85,7 @@ func TestManyAttributes(t *testing.T) {
 		o := ordinary()
 		o.subject = seq(bytes.Repeat(rdn("1.3.6.1.4.1.99999.3", text(tagUTF8String, "a")), n))
 		der := o.der()
-		if c := NewCertificate(der, nil, testNow); c.ParseError != "" || !slices.Equal(c.Truncated, []string{"subject"}) {
+		if c := Read(der, nil, testNow); c.ParseError != "" || !slices.Equal(c.Truncated, []string{"subject"}) {
 			t.Fatalf("%d attributes: parse_error %q, truncated %q", n, c.ParseError, c.Truncated)
 		}
 		return testing.AllocsPerRun(5, func() {

@@ -1,4 +1,4 @@
-package results
+package certificate
 
 import (
 	"crypto/elliptic"
@@ -116,7 +116,7 @@ func (o odd) tbs() []byte {
 
 func (o odd) der() []byte { return seq(o.tbs(), o.outer, o.signature) }
 
-// ordinaryCertificate is what NewCertificate makes of ordinary, but for the
+// ordinaryCertificate is what Read makes of ordinary, but for the
 // hashes.
 func ordinaryCertificate() *Certificate {
 	return &Certificate{
@@ -255,7 +255,7 @@ func oddFields() []oddCase {
 // testOdd holds one odd certificate to what should be read of it.
 func testOdd(t *testing.T, der []byte, accepted bool, want *Certificate) {
 	t.Helper()
-	got := NewCertificate(der, nil, testNow)
+	got := Read(der, nil, testNow)
 	if (got.ParseError == "") != accepted {
 		t.Errorf("parse_error is %q, want crypto/x509 to accept it: %t", got.ParseError, accepted)
 	}

@@ -1,4 +1,4 @@
-package results
+package certificate
 
 import (
 	"bytes"
@@ -91,10 +91,10 @@ func TestCutCertificate(t *testing.T) {
 	t.Parallel()
 	o := ordinary()
 	der := o.der()
-	whole := NewCertificate(der, nil, testNow)
+	whole := Read(der, nil, testNow)
 	// after returns the length of the certificate up to the end of part.
 	after := func(part []byte) int { return bytes.Index(der, part) + len(part) }
-	blank := reflect.ValueOf(NewCertificate(nil, nil, testNow)).Elem()
+	blank := reflect.ValueOf(Read(nil, nil, testNow)).Elem()
 	fields := []struct {
 		name string
 		end  int
@@ -113,7 +113,7 @@ func TestCutCertificate(t *testing.T) {
 		{"IssuerURLs", after(uri("http://ca.example/"))},
 	}
 	for n := range der {
-		c := NewCertificate(der[:n], nil, testNow)
+		c := Read(der[:n], nil, testNow)
 		checkRecordable(t, c)
 		if c.ParseError == "" {
 			t.Fatalf("cut after %d octets: no parse_error", n)
@@ -149,7 +149,7 @@ func TestNesting(t *testing.T) {
 	t.Parallel()
 	for _, level := range []string{"\x30\x80", "\x30\x84\x7f\xff\xff\xff", "\xa3\x80\x30\x80"} {
 		der := bytes.Repeat([]byte(level), 100_000)
-		c := NewCertificate(der, nil, testNow)
+		c := Read(der, nil, testNow)
 		checkRecordable(t, c)
 		if c.ParseError == "" || len(c.DNSNames) != 0 {
 			t.Errorf("%x…: parse_error %q, names %q", level, c.ParseError, c.DNSNames)
@@ -169,7 +169,7 @@ func TestParseErrorIsShort(t *testing.T) {
 		if _, err := x509.ParseCertificate(der); err == nil || len(err.Error()) <= maxParseError {
 			t.Fatalf("crypto/x509 says %v, too little for this test", err)
 		}
-		if got := NewCertificate(der, nil, testNow).ParseError; len(got) > maxParseError || got == "" {
+		if got := Read(der, nil, testNow).ParseError; len(got) > maxParseError || got == "" {
 			t.Errorf("parse_error has %d bytes: %s", len(got), got)
 		}
 	}
@@ -183,7 +183,7 @@ func TestFlippedBits(t *testing.T) {
 	accepted := 0
 	for i := range len(der) * 8 {
 		der[i/8] ^= 1 << (i % 8)
-		c := NewCertificate(der, nil, testNow)
+		c := Read(der, nil, testNow)
 		checkRecordable(t, c)
 		if parsed, err := x509.ParseCertificate(der); err == nil {
 			accepted++
@@ -216,12 +216,12 @@ func seeds() [][]byte {
 	return slices.DeleteFunc(all, func(der []byte) bool { return len(der) > 4096 })
 }
 
-func FuzzNewCertificate(f *testing.F) {
+func FuzzRead(f *testing.F) {
 	for _, der := range seeds() {
 		f.Add(der)
 	}
 	f.Fuzz(func(t *testing.T, der []byte) {
-		c := NewCertificate(der, nil, testNow)
+		c := Read(der, nil, testNow)
 		checkRecordable(t, c)
 		if len(c.Subject.DN) > maxNameBytes || len(c.DNSNames) > maxNames || len(c.ParseError) > maxParseError {
 			t.Errorf("a limit is exceeded: %+v", c)
@@ -263,7 +263,7 @@ func FuzzLenientAgrees(f *testing.F) {
 		if err != nil {
 			t.Skip()
 		}
-		c := NewCertificate(der, parsed, testNow)
+		c := Read(der, parsed, testNow)
 		if c.ParseError != "" {
 			t.Errorf("parse_error %q though crypto/x509 accepts it", c.ParseError)
 		}
