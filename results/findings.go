@@ -79,28 +79,24 @@ func Find(r *Record, chain []*x509.Certificate, verdict []Finding, offeredPostQu
 
 var order = Findings()
 
-// The thresholds of expires_soon: 30 days, or for a certificate of less than
-// 90 days' lifetime, which is renewed by a machine, a third of that.
-const (
-	soon        = 30 * day
-	shortLived  = 90 * day
-	soonDivisor = 3
+const day = 24 * time.Hour
 
-	day = 24 * time.Hour
-)
+// Soon returns how long before its end a certificate of a lifetime expires
+// soon: 30 days, or for a lifetime under 90 days, whose certificates are renewed
+// by a machine, a third of that.
+func Soon(lifetime time.Duration) time.Duration { return min(30*day, lifetime/3) }
 
 // FindExpiry returns what a certificate's dates mean at a time: Expired,
 // NotYetValid, ExpiresSoon, or "" for none of these.
 func FindExpiry(c *certificate.Certificate, now time.Time) Finding {
-	switch lifetime := c.NotAfter.Sub(c.NotBefore); {
+	switch {
 	case c.NotAfter.IsZero():
 		return ""
 	case now.After(c.NotAfter):
 		return Expired
 	case now.Before(c.NotBefore):
 		return NotYetValid
-	case lifetime < shortLived && c.NotAfter.Sub(now) < lifetime/soonDivisor,
-		lifetime >= shortLived && c.NotAfter.Sub(now) < soon:
+	case c.NotAfter.Sub(now) < Soon(c.NotAfter.Sub(c.NotBefore)):
 		return ExpiresSoon
 	}
 	return ""
@@ -127,9 +123,9 @@ const (
 
 func isWeakKey(algorithm string, bits int) bool {
 	switch algorithm {
-	case "RSA", "RSA-PSS", "DSA":
+	case "RSA", "RSA-PSS", "RSA-OAEP", "DSA":
 		return bits > 0 && bits < minRSA
-	case "ECDSA", "EC":
+	case "ECDSA", "ECDH", "EC":
 		return bits > 0 && bits < minEC
 	}
 	return false

@@ -21,6 +21,15 @@ type Entry struct {
 	Tag      string `json:"tag"`
 }
 
+// Record returns the record of a target that was never probed: it has what the
+// entry says, and the status error.
+func (e Entry) Record() *Record {
+	return &Record{
+		Schema: SchemaVersion, Line: e.Line, Input: e.Input, Host: e.Host, Port: e.Port, StartTLS: e.StartTLS, Tag: e.Tag,
+		Status: StatusError, Findings: []Finding{},
+	}
+}
+
 // recordStart is how every line of an Encoder begins.
 var recordStart = []byte(`{"schema":`)
 

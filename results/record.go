@@ -69,8 +69,8 @@ type Record struct {
 
 // Error says where a probe ended and why.
 type Error struct {
-	Phase   string `json:"phase"`           // input resolve connect starttls handshake local
-	Code    string `json:"code"`            // the closed set of README.md
+	Phase   string `json:"phase"`           // one of [Phases]
+	Code    string `json:"code"`            // one of [Codes]
 	Alert   *Alert `json:"alert,omitempty"` // only with code "alert"
 	Message string `json:"message"`         // for people; its text may change
 }
@@ -83,7 +83,7 @@ type Alert struct {
 
 // TLS is what the handshake showed.
 type TLS struct {
-	Version            string `json:"version"` // "1.3"; see [VersionName]
+	Version            string `json:"version"` // 1.3 1.2 1.1 1.0 "SSL 3.0"
 	Cipher             string `json:"cipher"`  // IANA name
 	KeyExchange        string `json:"key_exchange,omitempty"`
 	PostQuantum        bool   `json:"post_quantum"`

@@ -66,15 +66,35 @@ func TestSchemaHasEveryFinding(t *testing.T) {
 	var schema struct {
 		Properties struct {
 			Findings struct {
-				Items struct{ Enum []results.Finding }
+				Items struct{ Examples []results.Finding }
 			}
 		}
 	}
 	if err := json.Unmarshal([]byte(results.Schema), &schema); err != nil {
 		t.Fatal(err)
 	}
-	if got := schema.Properties.Findings.Items.Enum; !slices.Equal(got, results.Findings()) {
+	if got := schema.Properties.Findings.Items.Examples; !slices.Equal(got, results.Findings()) {
 		t.Errorf("schema has %v, package has %v", got, results.Findings())
+	}
+}
+
+func TestSchemaHasEveryCode(t *testing.T) {
+	var schema struct {
+		Properties struct {
+			Error struct {
+				Properties struct{ Phase, Code struct{ Examples []string } }
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(results.Schema), &schema); err != nil {
+		t.Fatal(err)
+	}
+	vocabulary := schema.Properties.Error.Properties
+	if !slices.Equal(vocabulary.Phase.Examples, results.Phases()) {
+		t.Errorf("schema has phases %v, package has %v", vocabulary.Phase.Examples, results.Phases())
+	}
+	if got, want := slices.Sorted(slices.Values(vocabulary.Code.Examples)), slices.Sorted(slices.Values(results.Codes())); !slices.Equal(got, want) {
+		t.Errorf("schema has codes %v, package has %v", got, want)
 	}
 }
 
@@ -110,6 +130,7 @@ func compileSchema(t testing.TB) *jsonschema.Schema {
 	if err != nil {
 		t.Fatal(err)
 	}
+	closeSchema(doc)
 	c := jsonschema.NewCompiler()
 	if err := c.AddResource("schema.json", doc); err != nil {
 		t.Fatal(err)
@@ -119,6 +140,27 @@ func compileSchema(t testing.TB) *jsonschema.Schema {
 		t.Fatal(err)
 	}
 	return schema
+}
+
+// closeSchema makes the schema, which is open to what later versions add,
+// refuse all that this version does not write.
+func closeSchema(node any) {
+	switch node := node.(type) {
+	case map[string]any:
+		if node["type"] == "object" {
+			node["additionalProperties"] = false
+		}
+		if examples, ok := node["examples"]; ok {
+			node["enum"] = examples
+		}
+		for _, value := range node {
+			closeSchema(value)
+		}
+	case []any:
+		for _, value := range node {
+			closeSchema(value)
+		}
+	}
 }
 
 func validate(t testing.TB, schema *jsonschema.Schema, record string) error {

@@ -35,7 +35,7 @@ func TestPerHost(t *testing.T) {
 			return dialer.Handshake{}, nil
 		}}
 		records, started := 0, time.Now()
-		err := s.Scan(t.Context(), Defaults{}.Apply(ReadTargets(strings.NewReader(list))), func(*results.Record) error {
+		err := s.Scan(t.Context(), Defaults{}.Apply(ReadTargets(strings.NewReader(list), nil)), func(*results.Record) error {
 			records++
 			return nil
 		})
@@ -83,7 +83,7 @@ func TestRate(t *testing.T) {
 		}}
 		started := time.Now()
 		list := strings.Repeat("a\n", 101) + strings.Repeat("no target\n", 1000)
-		if err := s.Scan(t.Context(), ReadTargets(strings.NewReader(list)), func(*results.Record) error { return nil }); err != nil {
+		if err := s.Scan(t.Context(), ReadTargets(strings.NewReader(list), nil), func(*results.Record) error { return nil }); err != nil {
 			t.Fatal(err)
 		}
 		// Lines that are never dialed cost no turn.
@@ -124,7 +124,7 @@ func TestRetries(t *testing.T) {
 					return dialer.Handshake{}, &dialer.Error{Phase: dialer.PhaseConnect, Code: code, Err: errors.New(string(code))}
 				}}
 				var got *results.Record
-				if err := s.Scan(t.Context(), ReadTargets(strings.NewReader("a\n")), func(r *results.Record) error {
+				if err := s.Scan(t.Context(), ReadTargets(strings.NewReader("a\n"), nil), func(r *results.Record) error {
 					got = r
 					return nil
 				}); err != nil {

@@ -61,7 +61,7 @@ func (j *Journal) Check(targets iter.Seq2[Target, error]) (total int, err error)
 		total++
 		if j.has(t) {
 			count++
-			sum += entryHash(entry(t))
+			sum += entryHash(t.Entry())
 		}
 	}
 	if count != j.count || sum != j.sum {
@@ -126,18 +126,6 @@ func offset(p netip.Prefix, addr netip.Addr) uint64 {
 		n = n<<8 | uint64(to[i]-from[i])
 	}
 	return n
-}
-
-// entry returns what the record of a target says of it.
-func entry(t Target) results.Entry {
-	return results.Entry{
-		Line:     t.Line,
-		Input:    t.Text,
-		Host:     t.Endpoint.Host,
-		Port:     int(t.Endpoint.Port),
-		StartTLS: string(t.Endpoint.StartTLS),
-		Tag:      t.Tag,
-	}
 }
 
 func entryHash(e results.Entry) uint64 {

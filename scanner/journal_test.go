@@ -19,7 +19,7 @@ func journalOf(t testing.TB, random *rand.Rand, targets []Target, ports []uint16
 	t.Helper()
 	j := &Journal{Ports: ports}
 	for _, i := range random.Perm(len(targets)) {
-		if err := j.Add(entry(targets[i])); err != nil {
+		if err := j.Add(targets[i].Entry()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -176,7 +176,7 @@ func TestJournalIsSmall(t *testing.T) {
 	// A prefix that is done is one bit more, however large it is.
 	j = Journal{}
 	for target := range sequence("10.0.0.0/15\n10.8.0.0/24\n", nil, Shard{}) {
-		if err := j.Add(entry(target)); err != nil {
+		if err := j.Add(target.Entry()); err != nil {
 			t.Fatal(err)
 		}
 	}

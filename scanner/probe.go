@@ -12,15 +12,6 @@ import (
 	"certsweep/results/certificate"
 )
 
-// Codes of failures that no endpoint causes.
-const (
-	// CodeInternal is a panic in the probe of one target: a bug, kept from the
-	// others.
-	CodeInternal = "internal"
-
-	phaseInput = "input"
-)
-
 // probe makes the records of one target.
 func (sc *scan) probe(ctx context.Context, worker int, t *Target, emit func(*results.Record)) {
 	began := time.Now()
@@ -84,24 +75,14 @@ type outcome struct {
 
 // record is the only place where a handshake becomes a record.
 func (s *Scanner) record(t *Target, began time.Time, h *dialer.Handshake, err error) *results.Record {
-	r := &results.Record{
-		Schema:   results.SchemaVersion,
-		Line:     t.Line,
-		Input:    t.Text,
-		Host:     t.Endpoint.Host,
-		Port:     int(t.Endpoint.Port),
-		SNI:      h.ServerName,
-		StartTLS: string(t.Endpoint.StartTLS),
-		Tag:      t.Tag,
-		Time:     began.UTC().Truncate(time.Millisecond),
-		Status:   results.StatusOK,
-		Timing: results.Timing{
-			Resolve:   milliseconds(h.Timing.Resolve),
-			Connect:   milliseconds(h.Timing.Connect),
-			Handshake: milliseconds(h.Timing.Handshake),
-			Drain:     milliseconds(h.Timing.Drain),
-			Total:     milliseconds(time.Since(began)),
-		},
+	r := t.Entry().Record()
+	r.SNI, r.Time, r.Status = h.ServerName, began.UTC().Truncate(time.Millisecond), results.StatusOK
+	r.Timing = results.Timing{
+		Resolve:   milliseconds(h.Timing.Resolve),
+		Connect:   milliseconds(h.Timing.Connect),
+		Handshake: milliseconds(h.Timing.Handshake),
+		Drain:     milliseconds(h.Timing.Drain),
+		Total:     milliseconds(time.Since(began)),
 	}
 	if h.Addr.IsValid() {
 		r.IP = h.Addr.Addr().String()
@@ -162,7 +143,7 @@ func recordTLS(h *dialer.Handshake) *results.TLS {
 
 // recordError describes a failure of a line, of a probe, or of our own.
 func recordError(err error) *results.Error {
-	e := &results.Error{Phase: string(dialer.PhaseLocal), Code: CodeInternal}
+	e := &results.Error{Phase: results.PhaseLocal, Code: results.CodeInternal}
 	if failed, ok := errors.AsType[*dialer.Error](err); ok {
 		e.Phase, e.Code = string(failed.Phase), string(failed.Code)
 		if failed.Code == dialer.CodeAlert {
@@ -170,9 +151,9 @@ func recordError(err error) *results.Error {
 		}
 		err = failed.Err
 	} else if line, ok := errors.AsType[*LineError](err); ok {
-		e.Phase, e.Code = phaseInput, line.Code
+		e.Phase, e.Code = results.PhaseInput, line.Code
 	}
-	e.Message = cutText(err.Error())
+	e.Message = results.Shorten(err.Error(), maxText)
 	return e
 }
 

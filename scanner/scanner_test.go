@@ -28,7 +28,7 @@ func list(n int) iter.Seq2[scanner.Target, error] {
 	for i := range n {
 		fmt.Fprintf(&b, "h%d\n", i+1)
 	}
-	return scanner.Defaults{}.Apply(scanner.ReadTargets(strings.NewReader(b.String())))
+	return scanner.Defaults{}.Apply(scanner.ReadTargets(strings.NewReader(b.String()), nil))
 }
 
 // instant is a probe that succeeds at once with nothing.
@@ -193,7 +193,7 @@ func TestScanReportsTheInputsError(t *testing.T) {
 	input := io.MultiReader(strings.NewReader("h1\nh2\n"), errorReader{broken})
 	s := scanner.Scanner{Probe: instant}
 	records := 0
-	err := s.Scan(t.Context(), scanner.ReadTargets(input), func(*results.Record) error {
+	err := s.Scan(t.Context(), scanner.ReadTargets(input, nil), func(*results.Record) error {
 		records++
 		return nil
 	})
@@ -280,7 +280,7 @@ func TestScanIdle(t *testing.T) {
 func ExampleScanner_Scan() {
 	d := new(dialer.Dialer)
 	s := scanner.Scanner{Probe: d.Probe, Workers: 10, Timeout: 5 * time.Second}
-	targets := scanner.Defaults{Ports: []uint16{8443}}.Apply(scanner.ReadTargets(strings.NewReader("not a target\n")))
+	targets := scanner.Defaults{Ports: []uint16{8443}}.Apply(scanner.ReadTargets(strings.NewReader("not a target\n"), nil))
 	err := s.Scan(context.Background(), targets, func(r *results.Record) error {
 		fmt.Println(r.Line, r.Status, r.Error.Phase, r.Error.Code)
 		return nil

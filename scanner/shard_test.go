@@ -14,7 +14,7 @@ import (
 
 // sequence returns the targets of a list as flags complete them.
 func sequence(list string, ports []uint16, shard Shard) iter.Seq2[Target, error] {
-	return shard.Apply(Defaults{Ports: ports}.Apply(ReadTargets(strings.NewReader(list))))
+	return shard.Apply(Defaults{Ports: ports}.Apply(ReadTargets(strings.NewReader(list), nil)))
 }
 
 // collect returns the targets of a sequence, each as one word for all that its

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"certsweep/dialer"
+	"certsweep/results"
 )
 
 // Target is one line of a target list, or one address of a line that holds a
@@ -36,6 +37,19 @@ type Target struct {
 	scheme bool
 }
 
+// Entry returns what the record of a target says of it, whatever comes of the
+// probe.
+func (t *Target) Entry() results.Entry {
+	return results.Entry{
+		Line:     t.Line,
+		Input:    t.Text,
+		Host:     t.Endpoint.Host,
+		Port:     int(t.Endpoint.Port),
+		StartTLS: string(t.Endpoint.StartTLS),
+		Tag:      t.Tag,
+	}
+}
+
 // Attribute is a key=value of a target line. A key without "=" has the value
 // "".
 type Attribute struct {
@@ -45,18 +59,11 @@ type Attribute struct {
 	Line, Column int
 }
 
-// Codes of lines that make no sense, which stand in records beside those of
-// package dialer.
-const (
-	CodeBadTarget   = "bad_target"
-	CodeLineTooLong = "line_too_long"
-)
-
 // LineError says what is wrong with a line of a target list.
 type LineError struct {
 	Line   int
 	Column int    // in bytes from 1; 0 for the line as a whole
-	Code   string // CodeBadTarget or CodeLineTooLong
+	Code   string // results.CodeBadTarget or results.CodeLineTooLong
 	Err    error
 }
 
@@ -69,11 +76,6 @@ func (e *LineError) Error() string {
 
 func (e *LineError) Unwrap() error { return e.Err }
 
-// expectations are the attributes that a check knows; a scan reads past them.
-var expectations = []string{
-	"expect", "ignore", "issuer", "min-days", "min-lifetime-left", "name", "optional", "pin", "tls",
-}
-
 // maxPrefixBits bounds a prefix to 2^32 addresses, all of IPv4. A larger one
 // would never end.
 const maxPrefixBits = 32
@@ -84,16 +86,17 @@ type line struct {
 	prefix     netip.Prefix // valid where the line holds a prefix
 	defaults   bool         // the line is @defaults
 	attributes []Attribute  // all of them, in order
+	known      func(key string) error
 }
 
 // parseLine reads one line. ok is false for a line without a target: a blank
 // one, or a comment. long says that text is only its beginning.
-func parseLine(number int, text string, long bool) (l line, ok bool) {
-	l.target.Line = number
+func parseLine(number int, text string, long bool, known func(key string) error) (l line, ok bool) {
+	l.target.Line, l.known = number, known
 	if long {
 		l.target.Text = cutText(text)
 		l.target.Err = &LineError{
-			Line: number, Code: CodeLineTooLong, Err: fmt.Errorf("the line is longer than %d bytes", maxLine),
+			Line: number, Code: results.CodeLineTooLong, Err: fmt.Errorf("the line is longer than %d bytes", maxLine),
 		}
 		return l, true
 	}
@@ -107,7 +110,7 @@ func parseLine(number int, text string, long bool) (l line, ok bool) {
 	if err != nil {
 		l.target.Text = cutText(strings.TrimSpace(text))
 		l.target.Endpoint = dialer.Endpoint{} // what was read before the mistake
-		lineErr := &LineError{Line: number, Code: CodeBadTarget, Err: err}
+		lineErr := &LineError{Line: number, Code: results.CodeBadTarget, Err: err}
 		var at *fieldError
 		if errors.As(err, &at) {
 			lineErr.Column, lineErr.Err = at.column, at.err
@@ -137,7 +140,10 @@ func (l *line) parse(fields []field) error {
 	return nil
 }
 
-// check refuses an attribute that apply could not use.
+// ownAttributes are those that apply gives a meaning to.
+var ownAttributes = []string{"sni", "starttls", "tag"}
+
+// check refuses an attribute that apply could not use, and nobody else knows.
 func (l *line) check(a Attribute) error {
 	var err error
 	switch a.Key {
@@ -150,9 +156,10 @@ func (l *line) check(a Attribute) error {
 			err = fmt.Errorf("the tag is longer than %d bytes", maxTag)
 		}
 	default:
-		if !slices.Contains(expectations, a.Key) {
-			err = fmt.Errorf("unknown attribute %q (known: sni starttls tag %s)", cutText(a.Key), strings.Join(expectations, " "))
+		if l.known != nil {
+			return l.known(a.Key)
 		}
+		err = fmt.Errorf("unknown attribute %q (known: %s)", cutText(a.Key), strings.Join(ownAttributes, " "))
 	}
 	return err
 }
@@ -294,9 +301,4 @@ const maxTag = 1 << 10
 // maxText is how much of a line that makes no sense its record repeats.
 const maxText = 1 << 10
 
-func cutText(s string) string {
-	if len(s) <= maxText {
-		return strings.ToValidUTF8(s, "\uFFFD")
-	}
-	return strings.ToValidUTF8(s[:maxText], "") + "…"
-}
+func cutText(s string) string { return results.Shorten(s, maxText) }

@@ -21,21 +21,25 @@ const byteOrderMark = "\uFEFF"
 // each followed by attributes. Blank lines and what follows a # are skipped; a
 // line @defaults gives its attributes to the lines below it.
 //
+// known is asked for each attribute that is not the reader's own, such as the
+// expectations of a check; its error makes the line one that makes no sense.
+// Nil knows none.
+//
 // A line that makes no sense, or is longer than 64 KiB, is a target whose Err
 // is set. The error of the sequence is that of r; it comes last.
-func ReadTargets(r io.Reader) iter.Seq2[Target, error] {
-	return readLines(r, yieldTargets)
+func ReadTargets(r io.Reader, known func(key string) error) iter.Seq2[Target, error] {
+	return readLines(r, known, yieldTargets)
 }
 
 // ReadLines reads a target list as ReadTargets does, for those who want to know
 // what it says and not whom to dial: a prefix is one target, whose Endpoint has
 // no host, and a line @defaults is yielded too.
-func ReadLines(r io.Reader) iter.Seq2[Target, error] {
-	return readLines(r, yieldWhole)
+func ReadLines(r io.Reader, known func(key string) error) iter.Seq2[Target, error] {
+	return readLines(r, known, yieldWhole)
 }
 
 // readLines hands the lines to yieldLine, which returns false to end it.
-func readLines(r io.Reader, yieldLine func(l line, defaults []Attribute, yield func(Target, error) bool) bool) iter.Seq2[Target, error] {
+func readLines(r io.Reader, known func(key string) error, yieldLine func(l line, defaults []Attribute, yield func(Target, error) bool) bool) iter.Seq2[Target, error] {
 	return func(yield func(Target, error) bool) {
 		lines := bufio.NewReaderSize(r, maxLine+2) // with CR and LF
 		var defaults []Attribute
@@ -45,7 +49,7 @@ func readLines(r io.Reader, yieldLine func(l line, defaults []Attribute, yield f
 				yield(Target{}, fmt.Errorf("line %d: %w", number, err))
 				return
 			}
-			l, ok := parseLine(number, text, long)
+			l, ok := parseLine(number, text, long, known)
 			if ok && !yieldLine(l, defaults, yield) || err != nil {
 				return
 			}

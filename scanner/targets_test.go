@@ -11,13 +11,14 @@ import (
 	"testing/iotest"
 
 	"certsweep/dialer"
+	"certsweep/results"
 )
 
 // read returns the targets of a list.
 func read(t testing.TB, list string) []Target {
 	t.Helper()
 	var targets []Target
-	for target, err := range ReadTargets(strings.NewReader(list)) {
+	for target, err := range ReadTargets(strings.NewReader(list), expectation) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -127,7 +128,7 @@ func TestReadTargetsNonsense(t *testing.T) {
 		"example.com sni=":             "it is empty",
 		"example.com sni=a..b":         "column 13",
 		"example.com starttls=http":    "not a STARTTLS protocol (known: ftp",
-		"example.com tagg=x":           "known: sni starttls tag",
+		"example.com tagg=x":           "unknown attribute",
 		`example.com issuer="Let's`:    "missing closing quote",
 		"@defaults colour=red":         "unknown attribute",
 		"\x00\x01\x02":                 "character",
@@ -140,7 +141,7 @@ func TestReadTargetsNonsense(t *testing.T) {
 			continue
 		}
 		var got *LineError
-		if !errors.As(targets[1].Err, &got) || got.Code != CodeBadTarget || got.Line != 2 || targets[1].Line != 2 {
+		if !errors.As(targets[1].Err, &got) || got.Code != results.CodeBadTarget || got.Line != 2 || targets[1].Line != 2 {
 			t.Errorf("%q: %#v", line, targets[1].Err)
 		} else if !strings.Contains(got.Error(), want) {
 			t.Errorf("%q: got %q, want %q", line, got, want)
@@ -156,7 +157,7 @@ func TestReadTargetsLongLines(t *testing.T) {
 	list := "a.test\n" + fits + "\r\n" + strings.Repeat("é", 1<<19) + "\nb.test\n" + fits + "x\nc.test"
 	for _, reader := range []io.Reader{strings.NewReader(list), iotest.OneByteReader(strings.NewReader(list))} {
 		var got []string
-		for target, err := range ReadTargets(reader) {
+		for target, err := range ReadTargets(reader, expectation) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -181,6 +182,14 @@ func TestReadTargetsLongLines(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
+}
+
+// expectation knows some of the attributes of a check.
+func expectation(key string) error {
+	if slices.Contains([]string{"min-days", "issuer", "optional", "tls", "ignore"}, key) {
+		return nil
+	}
+	return fmt.Errorf("unknown attribute %q", key)
 }
 
 func TestReadTargetsAttributes(t *testing.T) {
@@ -237,7 +246,7 @@ a.test optional # no more
 		{5, "@defaults nonsense", "", false, nil, true},
 	}
 	var got []line
-	for target, err := range ReadLines(strings.NewReader(list)) {
+	for target, err := range ReadLines(strings.NewReader(list), expectation) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -251,7 +260,7 @@ a.test optional # no more
 // TestReadTargetsIsLazy reads the first addresses of all of IPv4.
 func TestReadTargetsIsLazy(t *testing.T) {
 	n := 0
-	for target, err := range ReadTargets(strings.NewReader("0.0.0.0/0\n")) {
+	for target, err := range ReadTargets(strings.NewReader("0.0.0.0/0\n"), expectation) {
 		if err != nil || target.Err != nil {
 			t.Fatal(err, target.Err)
 		}
@@ -276,7 +285,7 @@ func TestDefaults(t *testing.T) {
 		"sni":      {Defaults{ServerName: "s.test"}, "a.test:443,s.test b.test:8443,s.test c.test:25/smtp,s.test d.test:443,s.test e.test:143/imap,s.test f.test:443,x.test !"},
 	} {
 		var got []string
-		for target, err := range test.defaults.Apply(ReadTargets(strings.NewReader(list))) {
+		for target, err := range test.defaults.Apply(ReadTargets(strings.NewReader(list), expectation)) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -313,7 +322,7 @@ func FuzzReadTargets(f *testing.F) {
 			t.Skip() // may be a prefix of millions
 		}
 		last := 0
-		for target, err := range ReadTargets(strings.NewReader(in)) {
+		for target, err := range ReadTargets(strings.NewReader(in), expectation) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -339,7 +348,7 @@ func BenchmarkReadTargets(b *testing.B) {
 	list := strings.Repeat("www.example.com:8443 tag=x\n", 1000)
 	b.ReportAllocs()
 	for b.Loop() {
-		for _, err := range ReadTargets(strings.NewReader(list)) {
+		for _, err := range ReadTargets(strings.NewReader(list), expectation) {
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -60,5 +60,5 @@ func (e *environment) demo(args []string) error {
 	if err != nil {
 		return err
 	}
-	return e.sweep(&o, s, d, o.complete()(scanner.ReadTargets(strings.NewReader(list.String()))), nil, out)
+	return e.sweep(&o, s, d, o.complete()(scanner.ReadTargets(strings.NewReader(list.String()), knownAttribute)), nil, out)
 }

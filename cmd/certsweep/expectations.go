@@ -32,6 +32,12 @@ type list struct {
 	saved        savedLines // only with --from
 }
 
+// knownAttribute returns nil for an attribute that the policy gives a meaning
+// to. A scan reads past these, so that one list serves both.
+func knownAttribute(key string) error {
+	return policy.CheckAttribute(key, "sni", "starttls", "tag")
+}
+
 // openList reads the list of a check. Every mistake in it is found before
 // anything is dialed.
 func (e *environment) openList(o *checkOptions) (*list, error) {
@@ -75,7 +81,7 @@ func (l *list) read(withSaved bool) error {
 	var wrong mistakes
 	var defaults *policy.Expectation
 	l.expectations.AddDefaults(0, nil)
-	for t, err := range scanner.ReadLines(first) {
+	for t, err := range scanner.ReadLines(first, knownAttribute) {
 		switch {
 		case err != nil:
 			return usageError("reading targets: %w", err)
@@ -137,7 +143,7 @@ func (l *list) targets(complete func(iter.Seq2[scanner.Target, error]) iter.Seq2
 	}
 	return func(yield func(scanner.Target, error) bool) {
 		defer again.Close()
-		complete(scanner.ReadTargets(again))(yield)
+		complete(scanner.ReadTargets(again, knownAttribute))(yield)
 	}, nil
 }
 

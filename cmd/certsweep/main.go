@@ -19,9 +19,8 @@ import (
 	"time"
 )
 
-// Exit status beside 0.
+// Exit status beside 0 and those of a gate, which package policy has.
 const (
-	exitFindings   = 1
 	exitUsage      = 2
 	exitIncomplete = 3
 	exitSignal     = 128 // plus the signal's number

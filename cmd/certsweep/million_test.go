@@ -95,7 +95,7 @@ func millionRole() int {
 		return fail(err)
 	}
 	defer file.Close()
-	targets := scanner.Defaults{}.Apply(scanner.ReadTargets(file))
+	targets := scanner.Defaults{}.Apply(scanner.ReadTargets(file, nil))
 	if os.Args[1] == "shard" {
 		shard, err := scanner.ParseShard(os.Args[2])
 		if err != nil {
@@ -154,7 +154,7 @@ func millionJournal(list io.ReadSeeker, first bool) (*scanner.Journal, error) {
 	if _, err := results.ReadJournal(written, journal.Add); err != nil {
 		return nil, err
 	}
-	total, err := journal.Check(scanner.Defaults{}.Apply(scanner.ReadTargets(list)))
+	total, err := journal.Check(scanner.Defaults{}.Apply(scanner.ReadTargets(list, nil)))
 	if err == nil && (total != million || journal.Len() != million/2) {
 		err = fmt.Errorf("%d of %d are done", journal.Len(), total)
 	}

@@ -141,7 +141,7 @@ func (in *input) count(complete func(iter.Seq2[scanner.Target, error]) iter.Seq2
 	}
 	defer again.Close()
 	n := 0
-	for _, err := range complete(scanner.ReadTargets(again)) {
+	for _, err := range complete(scanner.ReadTargets(again, knownAttribute)) {
 		if err != nil {
 			return 0, err
 		}

@@ -24,7 +24,7 @@ type reports struct {
 type fileReport struct {
 	report.Renderer
 	name   string
-	file   *report.File
+	file   *replacement
 	buffer *bufio.Writer
 }
 
@@ -73,7 +73,7 @@ func (out *reports) open(flag string, format report.Format, name string, options
 			return usageError("%s: %s is written to already", flag, name)
 		}
 	}
-	file, err := report.CreateFile(name)
+	file, err := replaceFile(name)
 	if err != nil {
 		return usageError("%s: %w", flag, err)
 	}
@@ -114,8 +114,7 @@ func (out *reports) finish(complete bool) error {
 		}
 		failures = append(failures, reportFailure(f.name, err))
 	}
-	streams := out.format == report.Text || out.format == report.JSONL || out.format == report.GitHub
-	if out.stdout != nil && (complete || streams) {
+	if out.stdout != nil && (complete || out.format.Streams()) {
 		failures = append(failures, reportFailure("standard output", out.stdout.Close()))
 	}
 	return errors.Join(failures...)

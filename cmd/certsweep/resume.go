@@ -48,7 +48,7 @@ func (e *environment) checkJournal(o *options, in *input, journal *scanner.Journ
 		return 0, &exitError{exitUsage, err}
 	}
 	defer again.Close()
-	total, err = journal.Check(scanner.Until(e.stop, o.complete()(scanner.ReadTargets(again))))
+	total, err = journal.Check(scanner.Until(e.stop, o.complete()(scanner.ReadTargets(again, knownAttribute))))
 	switch {
 	case e.stop.Err() != nil:
 		return 0, context.Cause(e.stop)

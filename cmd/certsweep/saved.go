@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"certsweep/results"
-	"certsweep/results/policy"
 	"certsweep/scanner"
 )
 
@@ -130,13 +129,9 @@ func (s savedLines) missing() iter.Seq[*results.Record] {
 		}
 		slices.SortFunc(targets, func(a, b scanner.Target) int { return cmp.Compare(a.Line, b.Line) })
 		for _, t := range targets {
-			e := t.Endpoint.WithDefaultPort(443)
-			r := &results.Record{
-				Schema: results.SchemaVersion, Line: t.Line, Input: t.Text, Tag: t.Tag,
-				Host: e.Host, Port: int(e.Port), SNI: e.ServerName, StartTLS: string(e.StartTLS),
-				Status: results.StatusError, Findings: []results.Finding{},
-				Error: &results.Error{Phase: "input", Code: policy.CodeNoRecord},
-			}
+			t.Endpoint = t.Endpoint.WithDefaultPort(443)
+			r := t.Entry().Record()
+			r.SNI, r.Error = t.Endpoint.ServerName, &results.Error{Phase: results.PhaseInput, Code: results.CodeNoRecord}
 			if !yield(r) {
 				return
 			}

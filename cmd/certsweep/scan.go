@@ -73,7 +73,7 @@ func (e *environment) scan(args []string) error {
 	if in.countable {
 		count = func() (int, error) { return in.count(complete) }
 	}
-	targets := complete(notEmpty(scanner.ReadTargets(in)))
+	targets := complete(notEmpty(scanner.ReadTargets(in, knownAttribute)))
 	out, err := openOutput(&o, e.stdout)
 	if err != nil {
 		return err

@@ -11,7 +11,6 @@ import (
 	"syscall"
 
 	"certsweep/results"
-	"certsweep/results/report"
 )
 
 // output is where records go.
@@ -117,7 +116,7 @@ func writeFailure(err error) error {
 // openSummary opens the file of --summary before anything is dialed; nil where
 // there is none. It takes the place of an older one only when it is complete,
 // and never that of the list or of the records.
-func openSummary(o *options) (*report.File, error) {
+func openSummary(o *options) (*replacement, error) {
 	if o.summary == "" {
 		return nil, nil
 	}
@@ -134,14 +133,14 @@ func openSummary(o *options) (*report.File, error) {
 	if filepath.Clean(o.summary) == filepath.Clean(o.output) {
 		return nil, usageError("--summary and --output are the same file")
 	}
-	file, err := report.CreateFile(o.summary)
+	file, err := replaceFile(o.summary)
 	if err != nil {
 		return nil, usageError("--summary: %w", err)
 	}
 	return file, nil
 }
 
-func writeSummary(file *report.File, s *results.Summary) error {
+func writeSummary(file *replacement, s *results.Summary) error {
 	if file == nil {
 		return nil
 	}

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // Certificate is what one X.509 certificate says (RFC 5280). Arrays are never
@@ -130,14 +129,8 @@ func EncodePEM(der []byte) string {
 // parseError returns crypto/x509's message, fit for a record.
 func parseError(err error) string {
 	s := strings.ToValidUTF8(err.Error(), "\uFFFD")
-	if len(s) <= maxParseError {
-		return s
-	}
-	end := maxParseError
-	for !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return s[:end]
+	// A rune that the limit divides goes as a whole.
+	return strings.ToValidUTF8(s[:min(len(s), maxParseError)], "")
 }
 
 // selfSigned decides for a certificate whose subject is its issuer. parsed is

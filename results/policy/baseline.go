@@ -160,10 +160,8 @@ func (p *Policy) Gone() iter.Seq[Verdict] {
 			if was.judged {
 				continue
 			}
-			v := Verdict{Gone: true, Record: &results.Record{
-				Schema: results.SchemaVersion, Input: was.input, Host: at.host, Port: at.port,
-				SNI: at.sni, StartTLS: at.starttls, Status: results.StatusError, Findings: []results.Finding{},
-			}}
+			v := Verdict{Gone: true, Record: results.Entry{Input: was.input, Host: at.host, Port: at.port, StartTLS: at.starttls}.Record()}
+			v.Record.SNI = at.sni
 			v.add(CodeChanged, p.Levels[CodeChanged],
 				fmt.Sprintf("gone: it was there on %s and is not on the list any more", date(was.time)))
 			if !yield(v) {

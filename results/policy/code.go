@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"certsweep/results"
@@ -135,8 +136,5 @@ func editDistance(a, b string, limit int) int {
 // leaves the message readable.
 func quote(s string) string {
 	const limit = 60
-	if len(s) > limit {
-		s = s[:limit] + "…"
-	}
-	return fmt.Sprintf("%q", s)
+	return strconv.Quote(results.Shorten(s, limit))
 }

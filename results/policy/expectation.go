@@ -29,10 +29,18 @@ type Expectation struct {
 // attributes has the keys that Set knows.
 var attributes = []string{"min-days", "min-lifetime-left", "tls", "issuer", "name", "pin", "expect", "ignore", "optional"}
 
-// IsAttribute reports whether a key is one that [Expectation.Set] takes, so
-// that a reader of target lists can tell expectations from its own attributes.
-func IsAttribute(key string) bool {
-	return slices.Contains(attributes, key)
+// CheckAttribute returns nil if key is one that [Expectation.Set] takes. Its
+// error names the attributes, with those that the caller knows beside them, or
+// the one of all that the key nearest resembles.
+func CheckAttribute(key string, others ...string) error {
+	if slices.Contains(attributes, key) {
+		return nil
+	}
+	known := slices.Concat(others, attributes)
+	if near := Nearest(key, known); near != "" {
+		return fmt.Errorf("%s is not an attribute: did you mean %s?", quote(key), near)
+	}
+	return fmt.Errorf("%s is not an attribute: the attributes are %s", quote(key), strings.Join(known, " "))
 }
 
 // Set takes one key=value attribute; the value is without its quotes, and empty
@@ -77,10 +85,7 @@ func (e *Expectation) Set(key, value string) error {
 	case "optional":
 		return e.setOptional(value)
 	default:
-		if near := Nearest(key, attributes); near != "" {
-			return fmt.Errorf("%s is not an attribute: did you mean %s?", quote(key), near)
-		}
-		return fmt.Errorf("%s is not an attribute: the expectations are %s", quote(key), strings.Join(attributes, " "))
+		return CheckAttribute(key)
 	}
 	return nil
 }

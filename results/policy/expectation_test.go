@@ -100,7 +100,7 @@ func TestSetErrorsHaveHints(t *testing.T) {
 	for _, test := range []struct{ key, value, hint string }{
 		{"mindays", "30", "did you mean min-days?"},
 		{"optionnal", "", "did you mean optional?"},
-		{"colour", "red", "the expectations are min-days"},
+		{"colour", "red", "the attributes are min-days"},
 		{"min-days", "soon", "as in min-days=30"},
 		{"min-days", "-1", "as in min-days=30"},
 		{"min-days", "NaN", "as in min-days=30"},
@@ -130,8 +130,10 @@ func TestSetErrorsHaveHints(t *testing.T) {
 			t.Errorf("%s=%s: an error of several lines", test.key, test.value)
 		}
 	}
-	if !policy.IsAttribute("min-days") || policy.IsAttribute("sni") {
-		t.Error("IsAttribute takes sni for an expectation, or min-days for none")
+	for key, hint := range map[string]string{"min-days": "", "min-day": "did you mean min-days?", "snii": "did you mean sni?", "colour": "attributes are sni min-days"} {
+		if err := policy.CheckAttribute(key, "sni"); (err == nil) != (hint == "") || err != nil && !strings.Contains(err.Error(), hint) {
+			t.Errorf("%s: error %v, want one with %q", key, err, hint)
+		}
 	}
 }
 
@@ -221,7 +223,7 @@ func FuzzSet(f *testing.F) {
 	f.Fuzz(func(t *testing.T, key, value string) {
 		e := new(policy.Expectation)
 		err := e.Set(key, value)
-		if err == nil && !policy.IsAttribute(key) {
+		if err == nil && policy.CheckAttribute(key) != nil {
 			t.Fatalf("took %q", key)
 		}
 		if err != nil && len(err.Error()) > 1000 {

@@ -79,22 +79,6 @@ func Default() *Policy {
 	return p
 }
 
-// SetLevel gives every code of a list like "weak_key,changed" a level: Fail for
-// --fail-on, Warn for --warn-on, OK for --ignore.
-func (p *Policy) SetLevel(level Level, list string) error {
-	parsed, err := ParseCodes(list)
-	if err != nil {
-		return err
-	}
-	if p.Levels == nil {
-		p.Levels = make(map[Code]Level)
-	}
-	for _, code := range parsed {
-		p.Levels[code] = level
-	}
-	return nil
-}
-
 // Judge says what is wrong with a record at the given time, which for a live
 // scan is the present. It keeps the record and does not change it. Whether the
 // certificate has expired, is not yet valid or expires soon is worked out anew

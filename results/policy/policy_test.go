@@ -135,10 +135,7 @@ func TestEveryFindingIsKnown(t *testing.T) {
 			if policy.Code(finding).Rank() == policy.Code("no such code").Rank() {
 				t.Errorf("%s has no rank", finding)
 			}
-			p := new(policy.Policy)
-			if err := p.SetLevel(policy.Fail, string(finding)); err != nil {
-				t.Fatal(err)
-			}
+			p := &policy.Policy{Levels: map[policy.Code]policy.Level{policy.Code(finding): policy.Fail}}
 			v := p.Judge(r, now)
 			if got := codesOf(v); got != string(finding)+"=fail" {
 				t.Errorf("failing on %s alone: %s has %q", finding, r.Host, got)
@@ -249,9 +246,7 @@ func TestHandshakeRequirements(t *testing.T) {
 		{"errors", "late-good.example.com", "", true, "unchecked=unchecked"},
 	} {
 		p := policy.Default()
-		if err := p.SetLevel(policy.Warn, "not_post_quantum"); err != nil {
-			t.Fatal(err)
-		}
+		p.Levels[policy.Code(results.NotPostQuantum)] = policy.Warn
 		p.MinTLS, p.RequirePQ = test.least, test.pq
 		record := withoutPQ
 		if test.host != "not-offered" {
@@ -295,14 +290,18 @@ func TestRecordWithoutCertificateNeverPasses(t *testing.T) {
 	}
 }
 
-func TestSetLevel(t *testing.T) {
+func TestParseCodes(t *testing.T) {
 	p := policy.Default()
 	for _, set := range []struct {
 		level policy.Level
 		list  string
 	}{{policy.Fail, "weak_cipher, Old_Protocol"}, {policy.OK, "not_post_quantum"}, {policy.Warn, "min_tls"}} {
-		if err := p.SetLevel(set.level, set.list); err != nil {
+		codes, err := policy.ParseCodes(set.list)
+		if err != nil {
 			t.Fatal(err)
+		}
+		for _, code := range codes {
+			p.Levels[code] = set.level
 		}
 	}
 	p.MinTLS = "1.2"
@@ -316,7 +315,7 @@ func TestSetLevel(t *testing.T) {
 		"weak_key,,x": "has an empty part",
 		"":            "has an empty part",
 	} {
-		if err := p.SetLevel(policy.Fail, list); err == nil || !strings.Contains(err.Error(), hint) {
+		if _, err := policy.ParseCodes(list); err == nil || !strings.Contains(err.Error(), hint) {
 			t.Errorf("%q: error %v, want one with %q", list, err, hint)
 		}
 	}

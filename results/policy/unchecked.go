@@ -25,10 +25,6 @@ func (j *judgement) unchecked() {
 	j.verdict.add(CodeUnchecked, level, describeError(j.record))
 }
 
-// CodeNoRecord is the error code of a target that a check of saved records has
-// on its list and not in the records. Its phase is input.
-const CodeNoRecord = "no_record"
-
 // unreachable reports whether an error is of the kind that a host or service
 // gives that is down: it has no address, no connection could be made, or the
 // connection broke off or fell silent. A bad line, a lack of this machine's
@@ -38,13 +34,13 @@ func unreachable(e *results.Error) bool {
 		return false
 	}
 	switch e.Phase {
-	case "resolve", "connect":
-		return e.Code != "canceled"
-	case "input", "local":
+	case results.PhaseResolve, results.PhaseConnect:
+		return e.Code != results.CodeCanceled
+	case results.PhaseInput, results.PhaseLocal:
 		return false
 	}
 	switch e.Code {
-	case "timeout", "refused", "reset", "unreachable", "eof":
+	case results.CodeTimeout, results.CodeRefused, results.CodeReset, results.CodeUnreachable, results.CodeEOF:
 		return true
 	}
 	return false
@@ -72,30 +68,29 @@ func describeError(r *results.Record) string {
 }
 
 // errorTexts says for each error code what happened and what to look at.
-// CodeNoRecord is the one that no scan writes.
 var errorTexts = map[string]string{
-	"bad_target":         "the line is no target: mend it",
-	"line_too_long":      "the line is too long: mend it",
-	"dns_not_found":      "the name does not exist: mend the name or its DNS",
-	"dns_timeout":        "the name servers do not answer: scan again, or look at the DNS",
-	"dns_failure":        "the name servers fail: look at the DNS",
-	"canceled":           "the scan was stopped first: scan again",
-	"timeout":            "no answer in time: see whether the host is up and no firewall drops the connection",
-	"refused":            "connection refused: see whether the service runs on this port",
-	"reset":              "the peer broke the connection off: see its log",
-	"unreachable":        "no route to the host: look at the network",
-	"denied":             "this machine may not connect there: look at its firewall",
-	"shortage":           "this machine ran out of descriptors, ports or memory: scan again with less at a time",
-	"not_tls":            "what answered is not TLS: see whether the port is right, or give starttls=",
-	"bad_record":         "what answered is not TLS as it should be: see the service's log",
-	"alert":              "the peer refused the handshake: see its log",
-	"protocol":           "the peer broke the protocol: see its log",
-	"eof":                "the peer closed the connection in the handshake: see its log",
-	"no_certificate":     "the peer showed no certificate: enable a cipher suite with one",
-	"too_large":          "the peer sent more than a handshake may have",
-	"memory_cap":         "given up for --max-memory: raise it, or scan less at a time",
-	"internal":           "certsweep failed on it, which is a bug: please report it",
-	CodeNoRecord:         "no saved record is about it: scan it",
-	"starttls_refused":   "the peer offers no STARTTLS: enable it, or mend the target's scheme",
-	"starttls_injection": "the peer sent data behind its STARTTLS answer, which may be an attack: look at the path to it",
+	results.CodeBadTarget:         "the line is no target: mend it",
+	results.CodeLineTooLong:       "the line is too long: mend it",
+	results.CodeDNSNotFound:       "the name does not exist: mend the name or its DNS",
+	results.CodeDNSTimeout:        "the name servers do not answer: scan again, or look at the DNS",
+	results.CodeDNSFailure:        "the name servers fail: look at the DNS",
+	results.CodeCanceled:          "the scan was stopped first: scan again",
+	results.CodeTimeout:           "no answer in time: see whether the host is up and no firewall drops the connection",
+	results.CodeRefused:           "connection refused: see whether the service runs on this port",
+	results.CodeReset:             "the peer broke the connection off: see its log",
+	results.CodeUnreachable:       "no route to the host: look at the network",
+	results.CodeDenied:            "this machine may not connect there: look at its firewall",
+	results.CodeShortage:          "this machine ran out of descriptors, ports or memory: scan again with less at a time",
+	results.CodeNotTLS:            "what answered is not TLS: see whether the port is right, or give starttls=",
+	results.CodeBadRecord:         "what answered is not TLS as it should be: see the service's log",
+	results.CodeAlert:             "the peer refused the handshake: see its log",
+	results.CodeProtocol:          "the peer broke the protocol: see its log",
+	results.CodeEOF:               "the peer closed the connection in the handshake: see its log",
+	results.CodeNoCertificate:     "the peer showed no certificate: enable a cipher suite with one",
+	results.CodeTooLarge:          "the peer sent more than a handshake may have",
+	results.CodeMemoryCap:         "given up for --max-memory: raise it, or scan less at a time",
+	results.CodeInternal:          "certsweep failed on it, which is a bug: please report it",
+	results.CodeNoRecord:          "no saved record is about it: scan it",
+	results.CodeStartTLSRefused:   "the peer offers no STARTTLS: enable it, or mend the target's scheme",
+	results.CodeStartTLSInjection: "the peer sent data behind its STARTTLS answer, which may be an attack: look at the path to it",
 }

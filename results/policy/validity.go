@@ -77,7 +77,7 @@ func (p *Policy) warnBefore(lifetime time.Duration) time.Duration {
 	if p.WarnDays != nil {
 		return time.Duration(*p.WarnDays * float64(day))
 	}
-	return min(30*day, lifetime/3)
+	return results.Soon(lifetime)
 }
 
 func days(d time.Duration) float64 { return float64(d) / float64(day) }

@@ -3,7 +3,6 @@ package policy
 import (
 	"cmp"
 	"slices"
-	"unicode/utf8"
 
 	"certsweep/results"
 )
@@ -46,14 +45,7 @@ func (v *Verdict) Allowed() bool {
 
 // add appends a problem. A message that is too long is cut.
 func (v *Verdict) add(code Code, level Level, message string) {
-	if len(message) > maxMessage {
-		end := maxMessage
-		for end > 0 && !utf8.RuneStart(message[end]) {
-			end--
-		}
-		message = message[:end] + "…"
-	}
-	v.Problems = append(v.Problems, Problem{Code: code, Level: level, Message: message})
+	v.Problems = append(v.Problems, Problem{Code: code, Level: level, Message: results.Shorten(message, maxMessage)})
 	v.Level = max(v.Level, level)
 }
 

@@ -15,9 +15,7 @@ import (
 // status. Here a record that was saved in November is judged in January.
 func Example() {
 	gate := policy.Default()
-	if err := gate.SetLevel(policy.Fail, "weak_key"); err != nil {
-		panic(err)
-	}
+	gate.Levels[policy.Code(results.WeakKey)] = policy.Fail
 	now := time.Date(2027, 1, 14, 12, 0, 0, 0, time.UTC)
 	saved := []*results.Record{{
 		Line: 1, Input: "api.example.com", Host: "api.example.com", Port: 443, Status: results.StatusOK,

@@ -10,6 +10,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,21 +32,51 @@ const (
 	Markdown   Format = "markdown"   // a table for a job's page
 )
 
-// Formats has all formats, in the order in which to list them.
+type formatRow struct {
+	name    Format
+	streams bool
+	make    func(io.Writer, Options) Renderer
+}
+
+// formats is the table of them, in the order in which to list them.
+var formats = []formatRow{
+	{Text, true, func(w io.Writer, o Options) Renderer {
+		return &text{w: w, color: o.Color, rows: worst{limit: maxShown}}
+	}},
+	{JSON, false, func(w io.Writer, o Options) Renderer { return newDocument(w, o.Now) }},
+	{JSONL, true, func(w io.Writer, _ Options) Renderer { return &lines{w: w} }},
+	{JUnit, false, func(w io.Writer, o Options) Renderer { return newJUnit(w, o.Now) }},
+	{GitHub, true, func(w io.Writer, o Options) Renderer { return &github{w: w, locate: o.Locate} }},
+	{Prometheus, false, func(w io.Writer, o Options) Renderer { return &prometheus{w: w, now: o.Now} }},
+	{Nagios, false, func(w io.Writer, _ Options) Renderer { return &nagios{w: w, rows: worst{limit: maxNagiosRows}} }},
+	{Markdown, false, func(w io.Writer, _ Options) Renderer { return &markdown{w: w, rows: worst{limit: maxMarkdownRows}} }},
+}
+
+// Formats returns all formats, in the order in which to list them.
 func Formats() []Format {
-	return []Format{Text, JSON, JSONL, JUnit, GitHub, Prometheus, Nagios, Markdown}
+	var names []Format
+	for _, f := range formats {
+		names = append(names, f.name)
+	}
+	return names
 }
 
 // ParseFormat returns the format with a name.
 func ParseFormat(name string) (Format, error) {
 	var names []string
-	for _, f := range Formats() {
-		if string(f) == name {
-			return f, nil
+	for _, f := range formats {
+		if string(f.name) == name {
+			return f.name, nil
 		}
-		names = append(names, string(f))
+		names = append(names, string(f.name))
 	}
 	return "", fmt.Errorf("%q is not a format: the formats are %s", name, strings.Join(names, " "))
+}
+
+// Streams reports whether a report that is cut short is still of use: what is
+// for people's eyes, or was written line by line.
+func (f Format) Streams() bool {
+	return slices.ContainsFunc(formats, func(row formatRow) bool { return row.name == f && row.streams })
 }
 
 // maxShown is how many verdicts the sorted formats show, the worst of all;
@@ -80,23 +111,10 @@ type Renderer interface {
 // with one call; the others buffer. It panics for a format that is none of
 // [Formats].
 func New(f Format, w io.Writer, o Options) Renderer {
-	switch f {
-	case Text:
-		return &text{w: w, color: o.Color, rows: worst{limit: maxShown}}
-	case JSON:
-		return newDocument(w, o.Now)
-	case JSONL:
-		return &lines{w: w}
-	case JUnit:
-		return newJUnit(w, o.Now)
-	case GitHub:
-		return &github{w: w, locate: o.Locate}
-	case Prometheus:
-		return &prometheus{w: w, now: o.Now}
-	case Nagios:
-		return &nagios{w: w, rows: worst{limit: maxNagiosRows}}
-	case Markdown:
-		return &markdown{w: w, rows: worst{limit: maxMarkdownRows}}
+	for _, row := range formats {
+		if row.name == f {
+			return row.make(w, o)
+		}
 	}
 	panic("report: unknown format " + string(f))
 }

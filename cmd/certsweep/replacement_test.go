@@ -1,13 +1,12 @@
-package report_test
+package main
 
 import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
-
-	"certsweep/results/report"
 )
 
 // listing returns the names in a directory.
@@ -37,7 +36,7 @@ func TestFileAppearsWholeOrNotAtAll(t *testing.T) {
 	dir := t.TempDir()
 	name := filepath.Join(dir, "certs.prom")
 	for i, commit := range []bool{false, true, false, true} {
-		f, err := report.CreateFile(name)
+		f, err := replaceFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,7 +74,7 @@ func TestFileThroughSymbolicLink(t *testing.T) {
 	if err := os.Symlink(real, link); err != nil {
 		t.Fatal(err)
 	}
-	f, err := report.CreateFile(link)
+	f, err := replaceFile(link)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +104,7 @@ func TestFileOnPipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer pipe.Close()
-	f, err := report.CreateFile(name)
+	f, err := replaceFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +125,8 @@ func TestFileOnPipe(t *testing.T) {
 }
 
 func TestFileInMissingDirectory(t *testing.T) {
-	if _, err := report.CreateFile(filepath.Join(t.TempDir(), "missing", "file")); err == nil {
-		t.Error("no error")
+	name := filepath.Join(t.TempDir(), "missing", "file")
+	if _, err := replaceFile(name); err == nil || !strings.Contains(err.Error(), name+":") {
+		t.Errorf("error %v does not name %s", err, name)
 	}
 }

@@ -1,4 +1,4 @@
-package report
+package main
 
 import (
 	"errors"
@@ -7,24 +7,24 @@ import (
 	"path/filepath"
 )
 
-// File is a file that appears under its name whole or not at all, as readers
+// replacement is a file that appears under its name whole or not at all, as readers
 // that look at any time need it: node_exporter reads what it finds. It is an
 // [io.Writer]; end it with Commit or Abort. It is not safe for use by several
 // goroutines.
-type File struct {
+type replacement struct {
 	file   *os.File
 	target string // where Commit renames it to; "" for what is no regular file
 }
 
 // Write writes to the file that is not there yet.
-func (f *File) Write(p []byte) (int, error) { return f.file.Write(p) }
+func (f *replacement) Write(p []byte) (int, error) { return f.file.Write(p) }
 
-// CreateFile begins a file with a temporary one in the same directory, whose
+// replaceFile begins a file with a temporary one in the same directory, whose
 // name begins with a dot and ends in .tmp, so that no pattern like *.prom
 // matches it. Where the name is a symbolic link, the file that it leads to is
 // replaced. A name that exists and is no regular file, such as /dev/stdout or a
 // pipe, is written to directly.
-func CreateFile(name string) (*File, error) {
+func replaceFile(name string) (*replacement, error) {
 	if resolved, err := filepath.EvalSymlinks(name); err == nil {
 		name = resolved
 	}
@@ -35,7 +35,7 @@ func CreateFile(name string) (*File, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &File{file: file}, nil
+		return &replacement{file: file}, nil
 	case err == nil:
 		mode = info.Mode().Perm()
 	case !errors.Is(err, fs.ErrNotExist):
@@ -43,6 +43,10 @@ func CreateFile(name string) (*File, error) {
 	}
 	file, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*.tmp")
 	if err != nil {
+		// Nobody asked for the temporary name.
+		if failed, ok := errors.AsType[*fs.PathError](err); ok {
+			failed.Path = name
+		}
 		return nil, err
 	}
 	if err := file.Chmod(mode); err != nil {
@@ -50,12 +54,12 @@ func CreateFile(name string) (*File, error) {
 		os.Remove(file.Name())
 		return nil, err
 	}
-	return &File{file: file, target: name}, nil
+	return &replacement{file: file, target: name}, nil
 }
 
 // Commit makes the file appear under its name, on the disk before it does so. On
 // an error what was there before stays.
-func (f *File) Commit() error {
+func (f *replacement) Commit() error {
 	if f.target == "" {
 		return f.file.Close()
 	}
@@ -74,7 +78,7 @@ func (f *File) Commit() error {
 
 // Abort gives the file up; what was there before stays. After Commit it does
 // nothing, so that it can be deferred.
-func (f *File) Abort() {
+func (f *replacement) Abort() {
 	f.file.Close()
 	if f.target != "" {
 		os.Remove(f.file.Name())

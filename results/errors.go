@@ -1,0 +1,63 @@
+package results
+
+// The phases of [Error]. PhaseInput is a line that makes no sense; PhaseLocal
+// marks what this machine refused or lacked, whatever the target is like. The
+// others are the steps of a probe, in their order.
+const (
+	PhaseInput     = "input"
+	PhaseResolve   = "resolve"
+	PhaseConnect   = "connect"
+	PhaseStartTLS  = "starttls"
+	PhaseHandshake = "handshake"
+	PhaseLocal     = "local"
+)
+
+// The codes of [Error]. README.md says of each what it means for the endpoint.
+const (
+	CodeBadTarget         = "bad_target"
+	CodeLineTooLong       = "line_too_long"
+	CodeDNSNotFound       = "dns_not_found"
+	CodeDNSTimeout        = "dns_timeout"
+	CodeDNSFailure        = "dns_failure"
+	CodeTimeout           = "timeout"
+	CodeRefused           = "refused"
+	CodeReset             = "reset"
+	CodeUnreachable       = "unreachable"
+	CodeDenied            = "denied"
+	CodeNotTLS            = "not_tls"
+	CodeBadRecord         = "bad_record"
+	CodeAlert             = "alert"
+	CodeProtocol          = "protocol"
+	CodeEOF               = "eof"
+	CodeNoCertificate     = "no_certificate"
+	CodeTooLarge          = "too_large"
+	CodeMemoryCap         = "memory_cap"
+	CodeStartTLSRefused   = "starttls_refused"
+	CodeStartTLSInjection = "starttls_injection"
+	// CodeCanceled: the caller gave up.
+	CodeCanceled = "canceled"
+	// CodeShortage is a lack of this machine's own, which says nothing of the
+	// target.
+	CodeShortage = "shortage"
+	// CodeInternal is a bug, kept from the other targets.
+	CodeInternal = "internal"
+
+	// CodeNoRecord is in no record that a scan writes: it is for a target of
+	// which a set of saved records has none. Its phase is PhaseInput.
+	CodeNoRecord = "no_record"
+)
+
+// Phases lists the closed set of phases in its order.
+func Phases() []string {
+	return []string{PhaseInput, PhaseResolve, PhaseConnect, PhaseStartTLS, PhaseHandshake, PhaseLocal}
+}
+
+// Codes lists the closed set of codes that a scan writes, in the order of
+// README.md's table.
+func Codes() []string {
+	return []string{
+		CodeBadTarget, CodeLineTooLong, CodeDNSNotFound, CodeDNSTimeout, CodeDNSFailure, CodeTimeout, CodeRefused,
+		CodeReset, CodeUnreachable, CodeDenied, CodeNotTLS, CodeBadRecord, CodeAlert, CodeProtocol, CodeEOF, CodeNoCertificate,
+		CodeTooLarge, CodeMemoryCap, CodeStartTLSRefused, CodeStartTLSInjection, CodeCanceled, CodeShortage, CodeInternal,
+	}
+}
