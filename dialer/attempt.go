@@ -19,11 +19,10 @@ type attempt struct {
 	h        *Handshake
 	endpoint Endpoint
 
-	config    *tls.Config
-	phase     Phase     // where it is
-	start     time.Time // of the phase
-	requested bool      // the server asked for a client certificate
-	sentCert  bool      // and got one
+	config   *tls.Config
+	phase    Phase     // where it is
+	start    time.Time // of the phase
+	sentCert bool      // and got one
 }
 
 var errConnectTimeout = errors.New("no answer to the TCP connect in time")
@@ -149,7 +148,7 @@ func (a *attempt) wantsClientCert(alert uint8) bool {
 	case alertCertificateRequired:
 		return true
 	case alertHandshakeFailure, alertBadCertificate, alertUnsupportedCertificate, alertCertificateUnknown, alertAccessDenied, alertDecodeError:
-		return a.requested && !a.sentCert
+		return a.h.ClientCertRequested && !a.sentCert
 	}
 	return false
 }
@@ -167,10 +166,11 @@ func (d *Dialer) newClient() *client {
 	certificates := c.config.Certificates
 	c.config.VerifyConnection = func(state tls.ConnectionState) error {
 		c.attempt.h.keep(&state)
+		c.attempt.h.PostQuantumOffered = d.offersPostQuantum
 		return nil
 	}
 	c.config.GetClientCertificate = func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		c.attempt.requested = true
+		c.attempt.h.ClientCertRequested = true
 		for i := range certificates {
 			if info.SupportsCertificate(&certificates[i]) == nil {
 				c.attempt.sentCert = true

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"certsweep/dialer/dialertest"
+	"certsweep/dialer/hello"
 )
 
 // deafListener returns the address of a listener whose queue is full: the
@@ -95,7 +96,7 @@ func TestCanceled(t *testing.T) {
 func TestClientCertificate(t *testing.T) {
 	ca := dialertest.NewCA("Client Root", dialertest.P256)
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-		t.Run(VersionName(version), func(t *testing.T) {
+		t.Run(hello.VersionName(version), func(t *testing.T) {
 			shown := make(chan int, 1)
 			server := testConfig(version)
 			server.ClientAuth = tls.RequireAndVerifyClientCert
@@ -166,7 +167,7 @@ func TestNegotiated(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			version, cipher, group := VersionName(h.Version), CipherName(h.CipherSuite), KeyExchangeName(h.Group, h.CipherSuite)
+			version, cipher, group := hello.VersionName(h.Version), hello.SuiteName(h.CipherSuite), hello.KeyExchangeName(uint16(h.Group), h.CipherSuite)
 			if version != test.version || cipher != test.cipher || group != test.group || h.ALPN != test.alpn {
 				t.Errorf("%s %s %s %q, want %s %s %s %q", version, cipher, group, h.ALPN, test.version, test.cipher, test.group, test.alpn)
 			}

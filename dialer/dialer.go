@@ -34,7 +34,7 @@ type Dialer struct {
 	NoSNI bool
 	// NoRescue leaves it at the handshake of crypto/tls. Otherwise, if that
 	// showed no certificate, one more connection or two ask for it with a
-	// hello made by hand (see package rescue).
+	// hello made by hand (see package hello).
 	NoRescue bool
 	// ConnectTimeout bounds the TCP connect to one address; 0 means
 	// DefaultConnectTimeout, negative none of its own.
@@ -57,7 +57,10 @@ type Dialer struct {
 	resolver  *Resolver
 	clients   sync.Pool // of *client
 	rescues   chan struct{}
-	rescued   atomic.Int64
+	rungs     []rung
+	// offersPostQuantum: the hello of crypto/tls has a post-quantum group.
+	offersPostQuantum bool
+	rescued           atomic.Int64
 }
 
 // WideConfig returns a client configuration that reaches as many servers as
@@ -103,6 +106,8 @@ func (d *Dialer) init() {
 
 		d.clients.New = func() any { return d.newClient() }
 		d.rescues = make(chan struct{}, rescuesInFlight)
+		d.rungs = newRungs(d.base)
+		d.offersPostQuantum = hasPostQuantum(d.base.CurvePreferences) && (d.base.MaxVersion == 0 || d.base.MaxVersion >= tls.VersionTLS13)
 		d.resolver = d.Resolver
 		if d.resolver == nil {
 			d.resolver = new(Resolver)

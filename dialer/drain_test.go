@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"certsweep/dialer/dialertest"
+	"certsweep/dialer/hello"
 )
 
 // TestGoodbyeComesFirst has a server that speaks only when it has the client's
@@ -16,7 +17,7 @@ import (
 func TestGoodbyeComesFirst(t *testing.T) {
 	const greeting = "goodbye to you too"
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-		t.Run(VersionName(version), func(t *testing.T) {
+		t.Run(hello.VersionName(version), func(t *testing.T) {
 			s := newServer(t, testConfig(version), func(c *tls.Conn) {
 				if _, err := c.Read(make([]byte, 1)); err != io.EOF {
 					t.Errorf("server read %v, want close_notify", err)

@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"syscall"
 
+	"certsweep/dialer/hello"
 	"certsweep/dialer/starttls"
 )
 
@@ -87,6 +88,7 @@ func classify(phase Phase, err error) *Error {
 	dns, isDNS := errors.AsType[*net.DNSError](err)
 	header, isHeader := errors.AsType[tls.RecordHeaderError](err)
 	switch {
+	case classifyHello(e, err):
 	case isShortage(errno):
 		e.Phase, e.Code = PhaseLocal, CodeShortage
 	case errors.Is(err, context.Canceled):
@@ -134,6 +136,29 @@ func startTLSCode(kind starttls.Kind) Code {
 		return CodeTooLarge
 	}
 	return CodeProtocol
+}
+
+// classifyHello sets what the reader of package hello says, but for a
+// *hello.ProtocolError, which is CodeProtocol as it stands.
+func classifyHello(e *Error, err error) bool {
+	alert, isAlert := errors.AsType[hello.AlertError](err)
+	_, isNotTLS := errors.AsType[*hello.NotTLSError](err)
+	_, isRecord := errors.AsType[*hello.RecordError](err)
+	switch {
+	case errors.Is(err, hello.ErrTooLarge):
+		e.Code = CodeTooLarge
+	case errors.Is(err, hello.ErrNoCertificate):
+		e.Code = CodeNoCertificate
+	case isAlert:
+		e.Code, e.Alert = CodeAlert, uint8(alert)
+	case isNotTLS:
+		e.Code = CodeNotTLS
+	case isRecord:
+		e.Code = CodeBadRecord
+	default:
+		return false
+	}
+	return true
 }
 
 // errnoCodes has what the kernel says of a connection. ETIMEDOUT is among the

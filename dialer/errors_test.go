@@ -4,18 +4,12 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"io"
 	"net"
 	"net/netip"
 	"os"
-	"slices"
-	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -190,72 +184,4 @@ func TestAlertName(t *testing.T) {
 			t.Errorf("AlertName(%d) = %q, want %q", alert, got, want)
 		}
 	}
-}
-
-// TestCodesInSchema holds the schema of the records to the codes of this
-// package. It reads the source, so that no constant is forgotten.
-func TestCodesInSchema(t *testing.T) {
-	codes, phases := schemaEnum(t, "code"), schemaEnum(t, "phase")
-	for _, want := range []struct {
-		kind   string
-		schema []string
-		least  int
-	}{{"Code", codes, 20}, {"Phase", phases, 5}} {
-		declared := constants(t, "errors.go", want.kind)
-		if len(declared) < want.least {
-			t.Errorf("found %d constants of type %s in the source, want %d or more", len(declared), want.kind, want.least)
-		}
-		for name, value := range declared {
-			if !slices.Contains(want.schema, value) {
-				t.Errorf("%s = %q is not in results/schema.json", name, value)
-			}
-		}
-	}
-}
-
-// constants returns the string constants of a type, by name.
-func constants(t *testing.T, file, kind string) map[string]string {
-	t.Helper()
-	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := make(map[string]string)
-	ast.Inspect(parsed, func(n ast.Node) bool {
-		spec, ok := n.(*ast.ValueSpec)
-		if !ok {
-			return true
-		}
-		if id, ok := spec.Type.(*ast.Ident); !ok || id.Name != kind {
-			return true
-		}
-		for i, name := range spec.Names {
-			value, err := strconv.Unquote(spec.Values[i].(*ast.BasicLit).Value)
-			if err != nil {
-				t.Fatal(err)
-			}
-			found[name.Name] = value
-		}
-		return true
-	})
-	return found
-}
-
-func schemaEnum(t *testing.T, property string) []string {
-	t.Helper()
-	text, err := os.ReadFile("../results/schema.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var schema struct {
-		Properties struct {
-			Error struct {
-				Properties map[string]struct{ Enum []string }
-			}
-		}
-	}
-	if err := json.Unmarshal(text, &schema); err != nil {
-		t.Fatal(err)
-	}
-	return schema.Properties.Error.Properties[property].Enum
 }

@@ -8,6 +8,7 @@ import (
 
 	"certsweep/dialer"
 	"certsweep/dialer/dialertest"
+	"certsweep/dialer/hello"
 )
 
 func ExampleParseEndpoint() {
@@ -45,7 +46,7 @@ func ExampleDialer_Probe() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(dialer.VersionName(h.Version), dialer.CipherName(h.CipherSuite))
+	fmt.Println(hello.VersionName(h.Version), hello.SuiteName(h.CipherSuite))
 	fmt.Println(h.Parsed[0].DNSNames, h.Drain.End)
 	// Output:
 	// 1.3 TLS_AES_128_GCM_SHA256

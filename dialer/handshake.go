@@ -10,9 +10,13 @@ import (
 // Method says which hello showed the certificate.
 type Method string
 
-// MethodHandshake is the handshake of crypto/tls. The others are the names of
-// package rescue's hellos, which verify nothing.
-const MethodHandshake Method = "handshake"
+// MethodHandshake is the handshake of crypto/tls. The others are the hellos
+// made by hand (see package hello), which verify nothing.
+const (
+	MethodHandshake Method = "handshake"
+	MethodHello13   Method = "hello13"
+	MethodHello10   Method = "hello10"
+)
 
 // Handshake is what one probe learnt of an endpoint. The zero value says that
 // nothing was. It holds no connection.
@@ -28,10 +32,16 @@ type Handshake struct {
 	Version     uint16
 	CipherSuite uint16
 	// Group is the key exchange group, 0 where it is unknown or there is none.
-	Group       tls.CurveID
-	ALPN        string
-	OCSPStapled bool
-	SCTCount    int
+	Group tls.CurveID
+	ALPN  string
+	// PostQuantumOffered says that the hello which these fields are from
+	// offered a post-quantum group, so that its absence is the server's doing.
+	PostQuantumOffered bool
+	OCSPStapled        bool
+	SCTCount           int
+	// ClientCertRequested says that the server asked for a client certificate.
+	// Below TLS 1.3 a hello made by hand does not wait for that.
+	ClientCertRequested bool
 	// ClientCertRequired is set where the server went on only with a client
 	// certificate, as its alert said.
 	ClientCertRequired bool

@@ -3,12 +3,12 @@ package dialer
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
-	"certsweep/dialer/rescue"
+	"certsweep/dialer/hello"
 )
 
 // rescuesInFlight bounds the rescue hellos under way: each may be answered
@@ -60,7 +60,7 @@ func rescuable(failure *Error) bool {
 // hello's form, and so take another. Those that do not bear a newer version or
 // an extension end in whatever alert their parser or their choice of a suite
 // happens to give.
-func stumbled(alert rescue.AlertError) bool {
+func stumbled(alert uint8) bool {
 	switch alert {
 	case alertUnexpectedMessage, alertBadRecordMAC, alertRecordOverflow, alertHandshakeFailure, alertIllegalParameter,
 		alertDecodeError, alertProtocolVersion, alertInternalError, alertUnsupportedExtension:
@@ -82,41 +82,77 @@ func (d *Dialer) rescue(ctx context.Context, e Endpoint, h *Handshake, failure *
 	case <-ctx.Done():
 		return failure
 	}
-	for _, hello := range []rescue.Hello{rescue.Hello13, rescue.Hello10} {
+	for _, rung := range d.rungs {
 		d.rescued.Add(1)
-		client := rescue.Client{Hello: hello, ServerName: h.ServerName, NoPostQuantum: d.offersNoPostQuantum()}
-		got, err := d.fetch(ctx, e, h.Addr, &client)
+		got, err := d.fetch(ctx, e, h.Addr, &hello.Client{Offer: rung.offer, ServerName: h.ServerName})
 		if len(got.Certificates) > 0 {
-			h.keepRescued(hello, &got)
+			h.keepRescued(&rung, &got)
 			return failure
 		}
-		switch {
-		case errors.Is(err, rescue.ErrNoCertificate):
-			return &Error{Phase: PhaseHandshake, Code: CodeNoCertificate, Err: fmt.Errorf("%w (%w)", err, failure.Err)}
-		case errors.Is(err, rescue.ErrTooLarge):
-			return &Error{Phase: PhaseHandshake, Code: CodeTooLarge, Err: fmt.Errorf("%w (%w)", err, failure.Err)}
-		}
-		alert, _ := errors.AsType[rescue.AlertError](err)
 		failed := classify(PhaseHandshake, err)
-		code := failed.Code
-		if code == CodeShortage {
+		switch failed.Code {
+		case CodeShortage:
 			return failed
+		case CodeNoCertificate, CodeTooLarge:
+			failed.Err = fmt.Errorf("%w (%w)", err, failure.Err)
+			return failed
+		case CodeEOF, CodeReset:
+			continue
+		case CodeAlert:
+			if stumbled(failed.Alert) {
+				continue
+			}
 		}
-		if !stumbled(alert) && code != CodeEOF && code != CodeReset {
-			break
-		}
+		return failure
 	}
 	return failure
 }
 
+// rung is a hello made by hand.
+type rung struct {
+	method Method
+	offer  hello.Offer
+}
+
+// newRungs returns the hellos to try, within what config offers: versions,
+// protocols, and whether post-quantum groups are among them. That its versions
+// begin at TLS 1.0 is as low as crypto/tls goes, and no limit.
+func newRungs(config *tls.Config) []rung {
+	least := config.MinVersion
+	if least <= tls.VersionTLS10 {
+		least = 0
+	}
+	var rungs []rung
+	for _, r := range []rung{{MethodHello13, hello.Hello13()}, {MethodHello10, hello.Hello10()}} {
+		offer, ok := r.offer.Limit(least, config.MaxVersion)
+		if !ok {
+			continue
+		}
+		if r.method == MethodHello13 {
+			offer.ALPN = config.NextProtos
+		}
+		if !hasPostQuantum(config.CurvePreferences) {
+			offer = offer.WithoutPostQuantum()
+		}
+		rungs = append(rungs, rung{r.method, offer})
+	}
+	return rungs
+}
+
+// hasPostQuantum reports whether groups that a configuration prefers have a
+// post-quantum one; the default ones do.
+func hasPostQuantum(groups []tls.CurveID) bool {
+	return len(groups) == 0 || slices.ContainsFunc(groups, func(group tls.CurveID) bool { return hello.IsPostQuantum(uint16(group)) })
+}
+
 // fetch makes a connection of its own for one hello.
-func (d *Dialer) fetch(ctx context.Context, e Endpoint, addr netip.AddrPort, client *rescue.Client) (rescue.Result, error) {
+func (d *Dialer) fetch(ctx context.Context, e Endpoint, addr netip.AddrPort, client *hello.Client) (hello.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, rescueTimeout)
 	defer cancel()
 	a := attempt{d: d, h: &Handshake{Addr: addr}, endpoint: e, phase: PhaseConnect}
 	conn, err := a.open(ctx)
 	if err != nil {
-		return rescue.Result{}, err
+		return hello.Result{}, err
 	}
 	raw := rawConn(conn)
 	defer raw.Close()
@@ -125,20 +161,11 @@ func (d *Dialer) fetch(ctx context.Context, e Endpoint, addr netip.AddrPort, cli
 	return client.Fetch(conn)
 }
 
-// offersNoPostQuantum reports whether the configuration leaves the
-// post-quantum groups out.
-func (d *Dialer) offersNoPostQuantum() bool {
-	for _, group := range d.base.CurvePreferences {
-		if IsPostQuantum(group) {
-			return false
-		}
-	}
-	return len(d.base.CurvePreferences) > 0
-}
-
 // keepRescued takes over what a hello made by hand was shown.
-func (h *Handshake) keepRescued(hello rescue.Hello, got *rescue.Result) {
-	h.Method = Method(hello.String())
+func (h *Handshake) keepRescued(r *rung, got *hello.Result) {
+	h.Method = r.method
+	h.PostQuantumOffered = r.offer.PostQuantum()
+	h.ClientCertRequested = got.ClientCertRequested
 	h.Version = got.Version
 	h.CipherSuite = got.CipherSuite
 	h.Group = tls.CurveID(got.Group)

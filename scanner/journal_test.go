@@ -124,9 +124,8 @@ func TestJournalKeepsWhatJSONDoes(t *testing.T) {
 	list := "https://a.test/\xff\xfe\xc3\n\xff\xfe\nb.test tag=\"\xe2\x80\xa8\x80\"\n<&>\u2028 x\nhttps://a.test/\x7f\u0085\x00\n" + strings.Repeat("é", 40000) + "\n"
 	var written strings.Builder
 	encoder := results.NewEncoder(&written)
-	s := Scanner{}
 	for target := range sequence(list, nil, Shard{}) {
-		if err := encoder.Encode(s.record(&target, time.Now(), new(dialer.Handshake), target.Err)); err != nil {
+		if err := encoder.Encode(new(Recorder).Record(&target, time.Now(), new(dialer.Handshake), target.Err)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -43,15 +43,8 @@ type Scanner struct {
 	// Timeout is the hard limit for one target, look-up included; 0 means
 	// DefaultTimeout.
 	Timeout time.Duration
-	// Verifier checks chains and names. Nil leaves out the verification, and
-	// the findings that need it.
-	Verifier *results.Verifier
-	// Chain adds the certificates after the leaf to the record, and PEM the
-	// encoded form of every certificate in it.
-	Chain, PEM bool
-	// NoPostQuantum says that the hello offers no post-quantum group, so that
-	// its absence is no finding.
-	NoPostQuantum bool
+	// Recorder makes the records of what Probe learns.
+	Recorder Recorder
 	// Retries is how often a target is tried again, within its Timeout, after a
 	// failure that another try can mend: a time-out, a reset, a name server that
 	// failed.
@@ -70,7 +63,7 @@ type Scanner struct {
 	// Stop, once it is closed, ends the scan early without losing a record:
 	// no more targets begin, also of those that were taken and wait for their
 	// host or their turn, and those in flight are finished. A sequence that
-	// blocks must be ended as well (see [Until]).
+	// blocks must be ended as well.
 	Stop <-chan struct{}
 	// Idle, where it is set, is called by Scan, as emit is, whenever no record
 	// is waiting: the moment to flush what was buffered.
@@ -95,7 +88,7 @@ func (s *Scanner) Scan(ctx context.Context, targets iter.Seq2[Target, error], em
 	turns, endTurns := context.WithCancel(ctx)
 	defer endTurns()
 	work := make(chan *Target)
-	found := make(chan *results.Record)
+	found := make(chan outcome)
 	var pool errgroup.Group
 	pool.Go(func() error {
 		defer close(work)
@@ -105,7 +98,7 @@ func (s *Scanner) Scan(ctx context.Context, targets iter.Seq2[Target, error], em
 		pool.Go(func() error {
 			for t := range work {
 				// Scan reads to the end whatever happens, so this never hangs.
-				sc.serve(ctx, turns, i, t, func(r *results.Record) { found <- r })
+				sc.serve(ctx, turns, i, t, func(o outcome) { found <- o })
 			}
 			return nil
 		})
@@ -137,6 +130,13 @@ func (s *Scanner) Scan(ctx context.Context, targets iter.Seq2[Target, error], em
 		return err
 	}
 	return fed
+}
+
+// outcome is what a worker hands to the goroutine that emits: a record, or
+// that a target has had its last.
+type outcome struct {
+	record *results.Record
+	done   func()
 }
 
 // scan is the state of one call of Scan.
@@ -173,6 +173,9 @@ func (sc *scan) begin(ctx context.Context) error {
 // feed hands targets to the workers, until turns is done.
 func (sc *scan) feed(ctx, turns context.Context, targets iter.Seq2[Target, error], work chan<- *Target) error {
 	for t, err := range targets {
+		if turns.Err() != nil {
+			return ended(ctx)
+		}
 		if err != nil {
 			return err
 		}
@@ -211,9 +214,12 @@ func ended(ctx context.Context) error {
 // It and what it calls pass targets and handshakes by pointer: while a peer is
 // silent, all of these frames are on the stack of its worker, and above 8 KiB
 // the collector cannot halve the 32 KiB that ML-KEM's key generation took.
-func (sc *scan) serve(ctx, turns context.Context, worker int, t *Target, emit func(*results.Record)) {
+func (sc *scan) serve(ctx, turns context.Context, worker int, t *Target, emit func(outcome)) {
 	for {
-		sc.probe(ctx, worker, t, emit)
+		sc.probe(ctx, worker, t, func(r *results.Record) { emit(outcome{record: r}) })
+		if t.Done != nil {
+			emit(outcome{done: t.Done})
+		}
 		if sc.hosts == nil || t.Err != nil {
 			return
 		}
@@ -233,9 +239,9 @@ func (s *Scanner) workers() int {
 }
 
 // drain gives records to emit until there are no more.
-func (s *Scanner) drain(ctx context.Context, found <-chan *results.Record, emit func(*results.Record) error) error {
+func (s *Scanner) drain(ctx context.Context, found <-chan outcome, emit func(*results.Record) error) error {
 	for {
-		r, open, err := s.next(ctx, found)
+		o, open, err := s.next(ctx, found)
 		if err != nil {
 			return err
 		}
@@ -243,18 +249,20 @@ func (s *Scanner) drain(ctx context.Context, found <-chan *results.Record, emit 
 		if !open || ctx.Err() != nil {
 			return ended(ctx)
 		}
-		if err := emit(r); err != nil {
+		if o.done != nil {
+			o.done()
+		} else if err := emit(o.record); err != nil {
 			return err
 		}
 	}
 }
 
-// next returns the next record, and calls Idle before it waits for one.
-func (s *Scanner) next(ctx context.Context, found <-chan *results.Record) (r *results.Record, open bool, err error) {
+// next returns what is next, and calls Idle before it waits for it.
+func (s *Scanner) next(ctx context.Context, found <-chan outcome) (o outcome, open bool, err error) {
 	for range 2 {
 		select {
-		case r, open = <-found:
-			return r, open, nil
+		case o, open = <-found:
+			return o, open, nil
 		default:
 			// Workers that are ready to run may have more in a moment. Without
 			// the second look, a busy scan would flush record by record.
@@ -263,14 +271,14 @@ func (s *Scanner) next(ctx context.Context, found <-chan *results.Record) (r *re
 	}
 	if s.Idle != nil {
 		if err := s.Idle(); err != nil {
-			return nil, false, err
+			return o, false, err
 		}
 	}
 	select {
-	case r, open = <-found:
-		return r, open, nil
+	case o, open = <-found:
+		return o, open, nil
 	case <-ctx.Done():
-		return nil, false, context.Cause(ctx)
+		return o, false, context.Cause(ctx)
 	}
 }
 

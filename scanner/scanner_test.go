@@ -241,9 +241,9 @@ func TestScanStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stop, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(1500*time.Millisecond, cancel)
-		s := scanner.Scanner{Workers: 10, Timeout: time.Second, Probe: untilDone}
+		s := scanner.Scanner{Workers: 10, Timeout: time.Second, Probe: untilDone, Stop: stop.Done()}
 		records := 0
-		err := s.Scan(t.Context(), scanner.Until(stop, list(1000)), func(r *results.Record) error {
+		err := s.Scan(t.Context(), list(1000), func(r *results.Record) error {
 			if r.Error.Code != "timeout" {
 				t.Errorf("a target in flight was not finished: %v", r.Error)
 			}

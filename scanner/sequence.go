@@ -1,23 +1,10 @@
 package scanner
 
 import (
-	"context"
 	"iter"
 
 	"certsweep/dialer"
 )
-
-// Until yields targets until ctx is done. A target that is waited for, in a read that
-// blocks, must be called off by the reader.
-func Until(ctx context.Context, targets iter.Seq2[Target, error]) iter.Seq2[Target, error] {
-	return func(yield func(Target, error) bool) {
-		for t, err := range targets {
-			if ctx.Err() != nil || !yield(t, err) {
-				return
-			}
-		}
-	}
-}
 
 // defaultPort is where TLS from the first byte is looked for.
 const defaultPort = 443

@@ -31,6 +31,10 @@ type Target struct {
 	IsDefaults bool
 	// Err says why the line makes no sense; it is a *[LineError].
 	Err error
+	// Done, if it is set, is called by Scan after emit has taken the target's
+	// last record, on the same goroutine: the moment to acknowledge it to a
+	// queue. It is not called for a target that is left without a record.
+	Done func()
 
 	// scheme is set where the line names a scheme, so that no default may
 	// turn "https://host" into a STARTTLS endpoint.

@@ -30,17 +30,17 @@ func codeOf(err error) dialer.Code {
 	return ""
 }
 
-// honest calls try with the target's full time until it ends with anything but
+// outlastShortage calls try with the target's full time until it ends with anything but
 // a failure of our own: a shortage is waited out, and a target that was cut for
 // want of memory gets one more chance. The worker that waits takes no other
 // target, so that both also lower the number in flight.
-func (sc *scan) honest(ctx context.Context, worker int, try func(context.Context) error) error {
+func (sc *scan) outlastShortage(ctx context.Context, worker int, try func(context.Context) error) error {
 	cut := false
 	for wait := minBackOff; ; wait = min(2*wait, maxBackOff) {
 		if sc.memory != nil {
 			sc.memory.wait(ctx)
 		}
-		err := sc.limited(ctx, worker, try)
+		err := sc.underLimits(ctx, worker, try)
 		switch code := codeOf(err); {
 		case code == dialer.CodeShortage:
 			pause(ctx, wait)
@@ -55,9 +55,9 @@ func (sc *scan) honest(ctx context.Context, worker int, try func(context.Context
 	}
 }
 
-// limited calls try once, under the target's deadline, and where there is a
+// underLimits calls try once, under the target's deadline, and where there is a
 // memory limit under that too.
-func (sc *scan) limited(ctx context.Context, worker int, try func(context.Context) error) error {
+func (sc *scan) underLimits(ctx context.Context, worker int, try func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, sc.timeout())
 	defer cancel()
 	if sc.memory == nil {
@@ -76,31 +76,31 @@ func (sc *scan) limited(ctx context.Context, worker int, try func(context.Contex
 	return err
 }
 
-// tries probes an endpoint until it succeeds, another try would not mend its
+// retry probes an endpoint until it succeeds, another try would not mend its
 // failure, or the tries or the time are used up. What stays in shown is the try
 // that showed most.
-func (sc *scan) tries(ctx context.Context, e *dialer.Endpoint, shown *outcome) error {
+func (sc *scan) retry(ctx context.Context, e *dialer.Endpoint, shown *tried) error {
 	shown.retries = 0
-	err := sc.try(ctx, e, shown)
+	err := sc.probeOnce(ctx, e, shown)
 	for shown.retries < sc.Retries && slices.Contains(mendable, codeOf(err)) {
 		pause(ctx, retryPause)
 		if ctx.Err() != nil || sc.begin(ctx) != nil {
 			break
 		}
 		shown.retries++
-		again := new(outcome)
-		if failure := sc.try(ctx, e, again); failure == nil || len(again.Certificates) >= len(shown.Certificates) {
+		again := new(tried)
+		if failure := sc.probeOnce(ctx, e, again); failure == nil || len(again.Certificates) >= len(shown.Certificates) {
 			shown.Handshake, err = again.Handshake, failure
 		}
 	}
 	return err
 }
 
-// try probes an endpoint once. Inlined, its copies of what Probe returns would
-// stand in the frame of tries twice (see serve).
+// probeOnce probes an endpoint once. Inlined, its copies of what Probe returns would
+// stand in the frame of retry twice (see serve).
 //
 //go:noinline
-func (sc *scan) try(ctx context.Context, e *dialer.Endpoint, shown *outcome) (err error) {
+func (sc *scan) probeOnce(ctx context.Context, e *dialer.Endpoint, shown *tried) (err error) {
 	shown.Handshake, err = sc.Probe(ctx, *e)
 	return err
 }

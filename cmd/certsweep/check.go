@@ -187,7 +187,7 @@ func (c *check) scan() error {
 	progress := startProgress(c.stderr, o, func() (int, error) { return c.list.count(o.complete()) })
 	defer progress.stop()
 	c.scanner.Stop = c.stop.Done()
-	err = c.scanner.Scan(c.abort, scanner.Until(c.stop, targets), func(r *results.Record) error {
+	err = c.scanner.Scan(c.abort, targets, func(r *results.Record) error {
 		progress.add(r)
 		return c.judge(r)
 	})

@@ -95,18 +95,19 @@ func TestImportsRunOneWay(t *testing.T) {
 	}
 }
 
-// TestRoomsOfTheDialer: a STARTTLS protocol is spoken without sight of the
-// dialer, and the servers of reach meet it in tests alone.
-func TestRoomsOfTheDialer(t *testing.T) {
-	speaks := false
+// TestRoomsByThemselves: a STARTTLS protocol is spoken, a hello is written and
+// read, and a certificate is read without sight of anything else of certsweep,
+// and the servers of reach meet the dialer in tests alone.
+func TestRoomsByThemselves(t *testing.T) {
+	rooms := map[string]int{"dialer/starttls": 0, "dialer/hello": 0, "results/certificate": 0}
 	for _, f := range sourceFiles(t) {
 		if within(f.dir, "dialer/reach") {
 			t.Errorf("%s is no test", path.Join(f.dir, f.name))
 		}
-		if !within(f.dir, "dialer/starttls") {
+		if _, ok := rooms[f.dir]; !ok {
 			continue
 		}
-		speaks = true
+		rooms[f.dir]++
 		for _, spec := range f.ast.Imports {
 			if imported, _ := strconv.Unquote(spec.Path.Value); within(imported, "certsweep") {
 				t.Errorf("%s imports %s", f.position(spec), imported)
@@ -114,8 +115,13 @@ func TestRoomsOfTheDialer(t *testing.T) {
 		}
 	}
 	tests, err := filepath.Glob("../../dialer/reach/*_test.go")
-	if err != nil || len(tests) == 0 || !speaks {
-		t.Errorf("dialer/reach has %d files, %v; dialer/starttls has any: %v", len(tests), err, speaks)
+	if err != nil || len(tests) == 0 {
+		t.Errorf("dialer/reach has %d files, %v", len(tests), err)
+	}
+	for dir, files := range rooms {
+		if files == 0 {
+			t.Errorf("%s is gone", dir)
+		}
 	}
 }
 

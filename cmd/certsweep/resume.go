@@ -48,7 +48,14 @@ func (e *environment) checkJournal(o *options, in *input, journal *scanner.Journ
 		return 0, &exitError{exitUsage, err}
 	}
 	defer again.Close()
-	total, err = journal.Check(scanner.Until(e.stop, o.complete()(scanner.ReadTargets(again, knownAttribute))))
+	targets := o.complete()(scanner.ReadTargets(again, knownAttribute))
+	total, err = journal.Check(func(yield func(scanner.Target, error) bool) {
+		for t, err := range targets {
+			if e.stop.Err() != nil || !yield(t, err) {
+				return
+			}
+		}
+	})
 	switch {
 	case e.stop.Err() != nil:
 		return 0, context.Cause(e.stop)

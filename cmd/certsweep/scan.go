@@ -152,7 +152,7 @@ func (e *environment) sweep(o *options, s *scanner.Scanner, d *dialer.Dialer, ta
 	})()
 	s.Stop = e.stop.Done()
 	s.Idle = encoder.Flush
-	err = s.Scan(e.abort, scanner.Until(e.stop, targets), func(r *results.Record) error {
+	err = s.Scan(e.abort, targets, func(r *results.Record) error {
 		progress.add(r)
 		summary.Add(r)
 		return writeFailure(encoder.Encode(r))
@@ -246,16 +246,13 @@ func (o *options) scanner() (*scanner.Scanner, *dialer.Dialer, error) {
 		DrainBytes:     int64(o.drainBytes),
 	}
 	s := &scanner.Scanner{
-		Probe:         d.Probe,
-		Workers:       o.concurrency,
-		Timeout:       time.Duration(o.timeout),
-		Verifier:      verifier,
-		Chain:         o.chain,
-		PEM:           o.pem,
-		Retries:       o.retries,
-		Rate:          o.rate,
-		PerHost:       o.perHost,
-		NoPostQuantum: o.noPQ,
+		Probe:    d.Probe,
+		Workers:  o.concurrency,
+		Timeout:  time.Duration(o.timeout),
+		Recorder: scanner.Recorder{Verifier: verifier, Chain: o.chain, PEM: o.pem},
+		Retries:  o.retries,
+		Rate:     o.rate,
+		PerHost:  o.perHost,
 	}
 	if o.allIPs {
 		s.Lookup = d.Lookup

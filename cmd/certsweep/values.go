@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"certsweep/dialer"
+	"certsweep/dialer/hello"
 	"certsweep/scanner"
 )
 
@@ -78,12 +79,12 @@ func (v *versionValue) String() string {
 	if *v == 0 {
 		return ""
 	}
-	return dialer.VersionName(uint16(*v))
+	return hello.VersionName(uint16(*v))
 }
 
 func (v *versionValue) Set(s string) error {
 	for version := uint16(0x0301); version <= 0x0304; version++ {
-		if s == dialer.VersionName(version) {
+		if s == hello.VersionName(version) {
 			*v = versionValue(version)
 			return nil
 		}

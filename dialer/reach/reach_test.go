@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"certsweep/dialer"
+	"certsweep/dialer/hello"
 	"certsweep/results/certificate"
 )
 
@@ -132,7 +133,7 @@ func (c reachCase) probe(t *testing.T) reachRow {
 	h, err := d.Probe(ctx, dialer.Endpoint{Host: addr.Addr().String(), Port: addr.Port(), ServerName: reachName})
 	row := reachRow{reachCase: c, got: len(h.Certificates) > 0, method: string(h.Method), status: reachStatus(&h, err)}
 	if h.Version != 0 {
-		row.version = dialer.VersionName(h.Version)
+		row.version = hello.VersionName(h.Version)
 	}
 	if !row.got {
 		t.Logf("no certificate: %v", err)

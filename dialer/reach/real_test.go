@@ -12,6 +12,7 @@ import (
 
 	"certsweep/dialer"
 	"certsweep/dialer/dialertest"
+	"certsweep/dialer/hello"
 )
 
 // realSettings is what a server that nobody here wrote is told to be.
@@ -65,7 +66,7 @@ http {
 		%[8]s
 		return 200;
 	}
-}`, dir, addr, chain, key, dialer.VersionName(s.version), realCiphers, dialer.CipherName(realSuite13), verify)
+}`, dir, addr, chain, key, hello.VersionName(s.version), realCiphers, hello.SuiteName(realSuite13), verify)
 		return []string{"-p", dir, "-e", "stderr", "-c", writeFile(t, dir, "nginx.conf", []byte(config))}
 	})
 }
@@ -87,13 +88,13 @@ func startHAProxy(t *testing.T, s realSettings) netip.AddrPort {
 frontend tls
 	bind %[1]v ssl crt %[2]s ssl-min-ver TLSv%[3]s ssl-max-ver TLSv%[3]s ciphers %[4]s ciphersuites %[5]s curves prime256v1 %[6]s
 	http-request return status 200
-`, addr, both, dialer.VersionName(s.version), realCiphers, dialer.CipherName(realSuite13), verify)
+`, addr, both, hello.VersionName(s.version), realCiphers, hello.SuiteName(realSuite13), verify)
 		return []string{"-db", "-f", writeFile(t, dir, "haproxy.cfg", []byte(config))}
 	})
 }
 
 func startOpenSSL(t *testing.T, s realSettings) netip.AddrPort {
-	more := []string{"-cipher", realCiphers, "-ciphersuites", dialer.CipherName(realSuite13), "-groups", "P-256"}
+	more := []string{"-cipher", realCiphers, "-ciphersuites", hello.SuiteName(realSuite13), "-groups", "P-256"}
 	switch s.clientAuth {
 	case "optional":
 		more = append(more, "-verify", "1")
@@ -134,7 +135,7 @@ func probeReal(t *testing.T, addr netip.AddrPort, s realSettings, n int) dialer.
 			t.Fatalf("%d certificates, and not the server's", len(h.Certificates))
 		}
 		if h.Version != s.version {
-			t.Errorf("version %s", dialer.VersionName(h.Version))
+			t.Errorf("version %s", hello.VersionName(h.Version))
 		}
 	}
 	if err := counted.Wait(within(t, patience)); err != nil {
@@ -161,11 +162,11 @@ func TestRealServers(t *testing.T) {
 			{tls.VersionTLS13, dialertest.RSA2048, "RSA", realSuite13},
 			{tls.VersionTLS13, dialertest.P256, "ECDSA", realSuite13},
 		} {
-			t.Run(fmt.Sprintf("%s/TLS %s %s", server.name, dialer.VersionName(test.version), test.name), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s/TLS %s %s", server.name, hello.VersionName(test.version), test.name), func(t *testing.T) {
 				s := realSettings{version: test.version, cert: ca.Issue(dialertest.Leaf{DNSNames: []string{"real.test"}, Key: test.key})}
 				h := probeReal(t, server.start(t, s), s, 20)
 				if h.CipherSuite != test.suite || h.Group != realGroup {
-					t.Errorf("%s, %v", dialer.CipherName(h.CipherSuite), h.Group)
+					t.Errorf("%s, %v", hello.SuiteName(h.CipherSuite), h.Group)
 				}
 				if h.Drain.End != dialer.DrainEOF || h.ClientCertRequired {
 					t.Errorf("drain %+v, client certificate required: %v", h.Drain, h.ClientCertRequired)
@@ -181,7 +182,7 @@ func TestRealClientCertificates(t *testing.T) {
 	for _, server := range realServers {
 		for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 			for _, auth := range []string{"optional", "required"} {
-				t.Run(fmt.Sprintf("%s/TLS %s %s", server.name, dialer.VersionName(version), auth), func(t *testing.T) {
+				t.Run(fmt.Sprintf("%s/TLS %s %s", server.name, hello.VersionName(version), auth), func(t *testing.T) {
 					s := realSettings{
 						version: version, cert: ca.Issue(dialertest.Leaf{DNSNames: []string{"real.test"}}),
 						clientAuth: auth, clientCA: ca.RootPEM(),

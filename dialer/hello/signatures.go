@@ -1,4 +1,4 @@
-package rescue
+package hello
 
 // signatureSchemes are offered for handshake and certificates alike. The IANA
 // registry "TLS SignatureScheme" and, for pairs of hash and signature that

@@ -1,4 +1,4 @@
-package dialer
+package hello
 
 import (
 	"crypto/tls"
@@ -16,31 +16,31 @@ func TestVersionName(t *testing.T) {
 	}
 }
 
-func TestCipherName(t *testing.T) {
+func TestSuiteName(t *testing.T) {
 	for suite, want := range map[uint16]string{
 		0x1301: "TLS_AES_128_GCM_SHA256", 0xc02b: "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
 		0x000a: "TLS_RSA_WITH_3DES_EDE_CBC_SHA", 0x5b5b: "0x5B5B",
 	} {
-		if got := CipherName(suite); got != want {
-			t.Errorf("CipherName(%#x) = %q, want %q", suite, got, want)
+		if got := SuiteName(suite); got != want {
+			t.Errorf("SuiteName(%#x) = %q, want %q", suite, got, want)
 		}
 	}
 }
 
 func TestKeyExchangeName(t *testing.T) {
 	for _, test := range []struct {
-		group       tls.CurveID
+		group       uint16
 		suite       uint16
 		want        string
 		postQuantum bool
 	}{
-		{tls.X25519, tls.TLS_AES_128_GCM_SHA256, "X25519", false},
-		{tls.CurveP256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, "P-256", false},
-		{tls.CurveP384, tls.TLS_AES_128_GCM_SHA256, "P-384", false},
-		{tls.CurveP521, tls.TLS_AES_128_GCM_SHA256, "P-521", false},
-		{tls.X25519MLKEM768, tls.TLS_AES_128_GCM_SHA256, "X25519MLKEM768", true},
-		{tls.SecP256r1MLKEM768, tls.TLS_AES_128_GCM_SHA256, "SecP256r1MLKEM768", true},
-		{tls.SecP384r1MLKEM1024, tls.TLS_AES_128_GCM_SHA256, "SecP384r1MLKEM1024", true},
+		{uint16(tls.X25519), tls.TLS_AES_128_GCM_SHA256, "X25519", false},
+		{uint16(tls.CurveP256), tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, "P-256", false},
+		{uint16(tls.CurveP384), tls.TLS_AES_128_GCM_SHA256, "P-384", false},
+		{uint16(tls.CurveP521), tls.TLS_AES_128_GCM_SHA256, "P-521", false},
+		{uint16(tls.X25519MLKEM768), tls.TLS_AES_128_GCM_SHA256, "X25519MLKEM768", true},
+		{uint16(tls.SecP256r1MLKEM768), tls.TLS_AES_128_GCM_SHA256, "SecP256r1MLKEM768", true},
+		{uint16(tls.SecP384r1MLKEM1024), tls.TLS_AES_128_GCM_SHA256, "SecP384r1MLKEM1024", true},
 		{0, tls.TLS_RSA_WITH_AES_128_GCM_SHA256, "RSA", false},
 		{0, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, "", false},
 		{0, 0, "", false},
@@ -52,9 +52,9 @@ func TestKeyExchangeName(t *testing.T) {
 			t.Errorf("IsPostQuantum(%s) = %v", test.want, got)
 		}
 	}
-	for _, group := range []tls.CurveID{0x0200, 0x0201, 0x0202, 0x6399, 0x639a} {
+	for _, group := range []uint16{0x0200, 0x0201, 0x0202, 0x6399, 0x639a} {
 		if !IsPostQuantum(group) {
-			t.Errorf("IsPostQuantum(%#x) = false", uint16(group))
+			t.Errorf("IsPostQuantum(%#x) = false", group)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package rescue
+package hello
 
 import (
 	"bufio"
@@ -59,7 +59,7 @@ func opensslCertificate(t *testing.T, name string, genpkey ...string) (certifica
 	}
 	for _, args := range [][]string{
 		append([]string{"genpkey", "-out", key}, genpkey...),
-		append([]string{"req", "-x509", "-new", "-key", key, "-out", certificate, "-days", "2", "-subj", "/CN=rescue.test"}, digest...),
+		append([]string{"req", "-x509", "-new", "-key", key, "-out", certificate, "-days", "2", "-subj", "/CN=hello.test"}, digest...),
 	} {
 		if out, err := exec.Command("openssl", args...).CombinedOutput(); err != nil {
 			t.Fatalf("openssl %s: %s", strings.Join(args, " "), out)
@@ -153,10 +153,10 @@ func TestFetchOpenSSL(t *testing.T) {
 		{"Ed448", "-tls1_2", Client{}, versionTLS12, 0, 0},
 		{"RSA", "-tls1_1 " + all, Client{}, versionTLS11, 0, 0},
 		{"RSA", "-tls1 " + all, Client{}, versionTLS10, 0, 0},
-		{"RSA", "-tls1 " + all, Client{Hello: Hello10}, versionTLS10, 0, 0},
-		{"DSA", "-tls1 -cipher DHE-DSS-AES128-SHA:@SECLEVEL=0", Client{Hello: Hello10}, versionTLS10, 0x0032, 0},
-		{"P-256", "-tls1 " + all, Client{Hello: Hello10, ServerName: "rescue.test"}, versionTLS10, 0, 0},
-		{"P-256", "-Verify 1 -alpn h2", Client{ALPN: []string{"h2"}}, versionTLS13, 0, 0},
+		{"RSA", "-tls1 " + all, Client{Offer: Hello10()}, versionTLS10, 0, 0},
+		{"DSA", "-tls1 -cipher DHE-DSS-AES128-SHA:@SECLEVEL=0", Client{Offer: Hello10()}, versionTLS10, 0x0032, 0},
+		{"P-256", "-tls1 " + all, Client{Offer: Hello10(), ServerName: "hello.test"}, versionTLS10, 0, 0},
+		{"P-256", "-Verify 1 -alpn h2", Client{Offer: withALPN(Hello13(), "h2")}, versionTLS13, 0, 0},
 	} {
 		t.Run(test.key+" "+test.args, func(t *testing.T) {
 			t.Parallel()
@@ -172,7 +172,7 @@ func TestFetchOpenSSL(t *testing.T) {
 			if len(got.Certificates) != 1 || !bytes.Equal(got.Certificates[0], made.der) {
 				t.Error("got another certificate")
 			}
-			if got.ClientCertRequested != strings.Contains(test.args, "-Verify") || !slices.Contains(append(test.client.ALPN, ""), got.ALPN) {
+			if got.ClientCertRequested != strings.Contains(test.args, "-Verify") || !slices.Contains(append(test.client.Offer.ALPN, ""), got.ALPN) {
 				t.Errorf("got %+v", got)
 			}
 		})

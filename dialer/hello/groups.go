@@ -1,4 +1,6 @@
-package rescue
+package hello
+
+import "strings"
 
 // The groups with which keys can be agreed: the IANA registry "TLS Supported
 // Groups", RFC 8446 §4.2.7 and draft-ietf-tls-ecdhe-mlkem.
@@ -62,4 +64,30 @@ var groupNames = map[uint16]string{
 // "0xXXXX" for a number that has none.
 func GroupName(id uint16) string {
 	return nameOf(groupNames, id)
+}
+
+// KeyExchangeName returns the name of the group that keys were exchanged in,
+// "RSA" if the suite sends them encrypted to the certificate's key, or "" if
+// neither is known.
+func KeyExchangeName(group, suite uint16) string {
+	if group != 0 {
+		return GroupName(group)
+	}
+	if strings.HasPrefix(SuiteName(suite), "TLS_RSA_") {
+		return "RSA"
+	}
+	return ""
+}
+
+// IsPostQuantum reports whether a group's secret withstands a quantum
+// computer: the hybrids of ML-KEM (draft-ietf-tls-ecdhe-mlkem), ML-KEM by itself
+// (draft-ietf-tls-mlkem), and Kyber's draft that came before them.
+func IsPostQuantum(group uint16) bool {
+	switch group {
+	case groupSecP256r1MLKEM768, groupX25519MLKEM768, groupSecP384r1MLKEM1024,
+		0x0200, 0x0201, 0x0202, // MLKEM512, MLKEM768, MLKEM1024
+		0x6399, 0x639A: // X25519Kyber768Draft00, SecP256r1Kyber768Draft00
+		return true
+	}
+	return false
 }

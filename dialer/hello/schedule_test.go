@@ -1,4 +1,4 @@
-package rescue
+package hello
 
 import (
 	"bytes"
@@ -19,11 +19,11 @@ const (
 func TestScheduleRFC8448(t *testing.T) {
 	t.Parallel()
 	raw := unhex(t, rfc8448ServerHello)
-	server, err := parseServerHello(raw[handshakeHeaderSize:])
-	if err != nil || server.version != versionTLS13 || server.suite != 0x1301 || server.group != groupX25519 || len(server.share) != 32 {
+	server, err := ParseServerHello(raw[handshakeHeaderSize:])
+	if err != nil || server.Version != versionTLS13 || server.CipherSuite != 0x1301 || server.Group != groupX25519 || len(server.KeyShare) != 32 {
 		t.Fatalf("got %+v, error %v", server, err)
 	}
-	suite := suites13[server.suite]
+	suite := suites13[server.CipherSuite]
 	transcript := sha256.Sum256(append(unhex(t, rfc8448ClientHello), raw...))
 	secret, err := suite.serverHandshakeSecret(unhex(t, rfc8448Shared), transcript[:])
 	if err != nil || !bytes.Equal(secret, unhex(t, rfc8448Secret)) {

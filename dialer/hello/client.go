@@ -1,22 +1,16 @@
-package rescue
+package hello
 
 import "net"
 
-// Client says what to ask of a server. The zero value sends Hello13 without a
-// server name. A Client is not changed by its use and may be used by several
-// goroutines at once.
+// Client says what to ask of a server. The zero value is ready for use. A Client is not changed by its use and
+// may be used by several goroutines at once.
 type Client struct {
-	Hello Hello
+	// Offer is what the hello offers; the zero Offer is that of Hello13.
+	Offer Offer
 
-	// ServerName is sent as SNI (RFC 6066 §3). Where it is empty or an IP
-	// address, nothing is.
+	// ServerName is sent as SNI (RFC 6066 §3). If it is empty or an IP address,
+	// nothing is.
 	ServerName string
-
-	// ALPN is what Hello13 offers, in order of preference; by default nothing.
-	ALPN []string
-
-	// NoPostQuantum leaves out the groups with ML-KEM.
-	NoPostQuantum bool
 }
 
 // Result is what a server showed.
@@ -57,7 +51,10 @@ type Result struct {
 // error of conn, with io.EOF for a close_notify. Result then holds what was
 // learnt, which below TLS 1.3 may even be certificates.
 func (c *Client) Fetch(conn net.Conn) (Result, error) {
-	f := fetch{client: c, conn: conn, in: handshakeReader{records: recordReader{src: conn}}}
+	if c.Offer.Version == 0 {
+		c = &Client{Offer: Hello13(), ServerName: c.ServerName}
+	}
+	f := fetch{client: c, conn: conn}
 	err := f.run()
 	return f.result, err
 }

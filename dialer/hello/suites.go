@@ -1,4 +1,4 @@
-package rescue
+package hello
 
 import "fmt"
 
@@ -315,6 +315,15 @@ var suiteNames = func() map[uint16]string {
 	}
 	return names
 }()
+
+// suiteIDs returns what the table above has.
+func suiteIDs() []uint16 {
+	ids := make([]uint16, len(suites))
+	for i, s := range suites {
+		ids[i] = s.id
+	}
+	return ids
+}
 
 // SuiteName returns the name of a cipher suite in the spelling of the IANA
 // registry, or "0xXXXX" for one that is not offered and not of TLS 1.3.

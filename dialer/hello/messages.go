@@ -1,4 +1,4 @@
-package rescue
+package hello
 
 import (
 	"bytes"
@@ -18,61 +18,76 @@ var helloRetryRandom = [32]byte{
 	0xC2, 0xA2, 0x11, 0x16, 0x7A, 0xBB, 0x8C, 0x5E, 0x07, 0x9E, 0x09, 0xE2, 0xC8, 0xA8, 0x33, 0x9C,
 }
 
-// serverHello is a ServerHello of any version, or a HelloRetryRequest.
-type serverHello struct {
-	version uint16
-	suite   uint16
-	retry   bool
-	group   uint16 // of the key share given or, by a retry, asked for
-	share   []byte
-	cookie  []byte
-	alpn    string
-	ocsp    bool // a CertificateStatus message is promised (RFC 6066 §8)
-	scts    int
+// ServerHello is a ServerHello of any version, or a HelloRetryRequest.
+type ServerHello struct {
+	// Version is that of supported_versions if it is there.
+	Version     uint16
+	CipherSuite uint16
+	Random      [32]byte
+	// Retry says that it is a HelloRetryRequest (RFC 8446 §4.1.4).
+	Retry bool
+	// Group is that of the key share given or, by a retry, asked for; KeyShare
+	// is empty in a retry. Both are zero below TLS 1.3.
+	Group    uint16
+	KeyShare []byte
+	Cookie   []byte
+	ALPN     string // empty if it names none
+	// OCSP says that a CertificateStatus message is promised (RFC 6066 §8).
+	OCSP bool
+	SCTs int
+	// Extensions are in the order in which they stand.
+	Extensions []Extension
 }
 
-// parseServerHello reads a ServerHello (RFC 8446 §4.1.3; RFC 6101 §5.6.1.3 has
-// no extensions). What is wrong with the extensions is passed over: below TLS
-// 1.3 the certificate does not depend on them.
-func parseServerHello(body []byte) (serverHello, error) {
-	var h serverHello
-	var random [32]byte
+// Extension is one of a hello's (RFC 8446 §4.2).
+type Extension struct {
+	Type uint16
+	Data []byte
+}
+
+// ParseServerHello reads the body of a ServerHello (RFC 8446 §4.1.3; RFC 6101
+// §5.6.1.3 has no extensions). What is wrong with the extensions is passed over:
+// below TLS 1.3 the certificate does not depend on them. It keeps nothing of
+// body. An error is a [*ProtocolError].
+func ParseServerHello(body []byte) (ServerHello, error) {
+	var h ServerHello
 	var sessionID cryptobyte.String
 	var compression uint8
 	s := cryptobyte.String(bytes.Clone(body))
-	if !s.ReadUint16(&h.version) || !s.CopyBytes(random[:]) || !s.ReadUint8LengthPrefixed(&sessionID) ||
-		!s.ReadUint16(&h.suite) || !s.ReadUint8(&compression) {
+	if !s.ReadUint16(&h.Version) || !s.CopyBytes(h.Random[:]) || !s.ReadUint8LengthPrefixed(&sessionID) ||
+		!s.ReadUint16(&h.CipherSuite) || !s.ReadUint8(&compression) {
 		return h, protocolError("a ServerHello of %d bytes", len(body))
 	}
-	h.retry = random == helloRetryRandom
+	h.Retry = h.Random == helloRetryRandom
 	var extensions cryptobyte.String
 	if s.ReadUint16LengthPrefixed(&extensions) {
 		for extension, data := range eachExtension(extensions) {
+			h.Extensions = append(h.Extensions, Extension{extension, data})
 			h.read(extension, data)
 		}
 	}
-	if h.version < versionSSL30 || h.version > versionTLS13 {
-		return h, protocolError("a ServerHello of version %s", VersionName(h.version))
+	if h.Version < versionSSL30 || h.Version > versionTLS13 {
+		return h, protocolError("a ServerHello of version %s", VersionName(h.Version))
 	}
 	return h, nil
 }
 
-func (h *serverHello) read(extension uint16, data cryptobyte.String) {
+func (h *ServerHello) read(extension uint16, data cryptobyte.String) {
 	switch extension {
 	case extensionSupportedVersions:
-		data.ReadUint16(&h.version)
+		data.ReadUint16(&h.Version)
 	case extensionKeyShare:
-		if data.ReadUint16(&h.group) {
-			data.ReadUint16LengthPrefixed((*cryptobyte.String)(&h.share))
+		if data.ReadUint16(&h.Group) {
+			data.ReadUint16LengthPrefixed((*cryptobyte.String)(&h.KeyShare))
 		}
 	case extensionCookie:
-		data.ReadUint16LengthPrefixed((*cryptobyte.String)(&h.cookie))
+		data.ReadUint16LengthPrefixed((*cryptobyte.String)(&h.Cookie))
 	case extensionALPN:
-		h.alpn = parseALPN(data)
+		h.ALPN = parseALPN(data)
 	case extensionStatusRequest:
-		h.ocsp = true
+		h.OCSP = true
 	case extensionSCT:
-		h.scts = countSCTs(data)
+		h.SCTs = countSCTs(data)
 	}
 }
 
@@ -103,6 +118,20 @@ func countSCTs(data cryptobyte.String) (n int) {
 		n++
 	}
 	return n
+}
+
+// ParseCertificates reads the body of a Certificate message of a TLS version:
+// its certificates as they were received, the leaf first, up to the first that
+// is malformed. The error is a [*ProtocolError] or wraps [ErrNoCertificate] or
+// [ErrTooLarge].
+func ParseCertificates(version uint16, body []byte) ([][]byte, error) {
+	var r Result
+	read := r.readCertificates
+	if version == versionTLS13 {
+		read = r.readCertificates13
+	}
+	err := read(body)
+	return r.Certificates, err
 }
 
 // readCertificates reads the Certificate message of TLS 1.2 and below, RFC 5246

@@ -1,4 +1,4 @@
-package rescue
+package hello
 
 import (
 	"crypto/rand"
@@ -9,29 +9,6 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 )
-
-// Hello is a rung of the ladder: which ClientHello is sent.
-type Hello int
-
-const (
-	// Hello13 offers TLS 1.3 and, to servers that do not know it, everything
-	// below down to SSL 3.0; some 950 bytes.
-	Hello13 Hello = iota
-
-	// Hello10 offers TLS 1.0 and SSL 3.0, without supported_versions, ALPN or
-	// anything else a server of that time may stumble over. With a server name
-	// of up to 50 bytes it is not longer than 255, the most that some servers
-	// bear.
-	Hello10
-)
-
-// String returns "hello13" or "hello10".
-func (h Hello) String() string {
-	if h == Hello10 {
-		return "hello10"
-	}
-	return "hello13"
-}
 
 // Extension types, from the IANA registry "TLS ExtensionType Values".
 const (
@@ -63,14 +40,11 @@ type clientHello struct {
 func newClientHello(c *Client) (*clientHello, error) {
 	h := &clientHello{client: c}
 	rand.Read(h.random[:])
-	if c.Hello == Hello10 {
-		return h, nil
+	if c.Offer.SessionID {
+		h.sessionID = make([]byte, 32)
+		rand.Read(h.sessionID)
 	}
-	// A session ID makes TLS 1.3 look like a resumption of 1.2 to middleboxes,
-	// RFC 8446 §D.4.
-	h.sessionID = make([]byte, 32)
-	rand.Read(h.sessionID)
-	for _, group := range firstShares {
+	for _, group := range c.Offer.KeyShares {
 		share, err := newKeyShare(group)
 		if err != nil {
 			return nil, err
@@ -80,52 +54,28 @@ func newClientHello(c *Client) (*clientHello, error) {
 	return h, nil
 }
 
-// groups returns the groups of the hello, in order of preference.
-func (h *clientHello) groups() []uint16 {
-	switch {
-	case h.client.Hello == Hello10:
-		return groups10
-	case h.client.NoPostQuantum:
-		return groupsClassic
-	}
-	return append(groupsPostQuantum[:len(groupsPostQuantum):len(groupsPostQuantum)], groupsClassic...)
-}
-
 // marshal returns the handshake message, header included.
 func (h *clientHello) marshal() ([]byte, error) {
+	offer := &h.client.Offer
 	var b cryptobyte.Builder
-	b.AddUint8(typeClientHello)
+	b.AddUint8(TypeClientHello)
 	b.AddUint24LengthPrefixed(func(b *cryptobyte.Builder) {
-		version := uint16(versionTLS12) // the highest that stands here, RFC 8446 §4.1.2
-		if h.client.Hello == Hello10 {
-			version = versionTLS10
-		}
-		b.AddUint16(version)
+		b.AddUint16(offer.Version)
 		b.AddBytes(h.random[:])
 		b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(h.sessionID) })
-		b.AddUint16LengthPrefixed(h.addSuites)
+		b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { addUint16s(b, offer.CipherSuites) })
 		b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddUint8(0) }) // no compression
 		b.AddUint16LengthPrefixed(h.addExtensions)
 	})
 	message, err := b.Bytes()
 	if err == nil && len(message) > maxPlaintext {
-		err = errors.New("rescue: the ClientHello does not fit into one record")
+		err = errors.New("hello: the ClientHello does not fit into one record")
 	}
 	return message, err
 }
 
-func (h *clientHello) addSuites(b *cryptobyte.Builder) {
-	if h.client.Hello == Hello10 {
-		addUint16s(b, suites10)
-	} else {
-		for _, s := range suites {
-			b.AddUint16(s.id)
-		}
-	}
-	b.AddUint16(emptyRenegotiationInfo)
-}
-
 func (h *clientHello) addExtensions(b *cryptobyte.Builder) {
+	offer := &h.client.Offer
 	if name := sniName(h.client.ServerName); name != "" {
 		addExtension(b, extensionServerName, func(b *cryptobyte.Builder) {
 			b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
@@ -134,45 +84,53 @@ func (h *clientHello) addExtensions(b *cryptobyte.Builder) {
 			})
 		})
 	}
-	addExtension(b, extensionSupportedGroups, func(b *cryptobyte.Builder) {
-		b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { addUint16s(b, h.groups()) })
-	})
-	addExtension(b, extensionECPointFormats, func(b *cryptobyte.Builder) {
-		b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddUint8(0) }) // uncompressed
-	})
-	if h.client.Hello == Hello10 {
-		return
+	if len(offer.Groups) > 0 {
+		addExtension(b, extensionSupportedGroups, func(b *cryptobyte.Builder) {
+			b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { addUint16s(b, offer.Groups) })
+		})
+		addExtension(b, extensionECPointFormats, func(b *cryptobyte.Builder) {
+			b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddUint8(0) }) // uncompressed
+		})
 	}
-	addExtension(b, extensionSignatureAlgorithms, func(b *cryptobyte.Builder) {
-		b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { addUint16s(b, signatureSchemes) })
-	})
-	if len(h.client.ALPN) > 0 {
+	if len(offer.SignatureSchemes) > 0 {
+		addExtension(b, extensionSignatureAlgorithms, func(b *cryptobyte.Builder) {
+			b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { addUint16s(b, offer.SignatureSchemes) })
+		})
+	}
+	if len(offer.ALPN) > 0 {
 		addExtension(b, extensionALPN, h.addALPN)
 	}
-	addExtension(b, extensionStatusRequest, func(b *cryptobyte.Builder) {
-		b.AddBytes([]byte{1, 0, 0, 0, 0}) // ocsp, no responder IDs, no extensions
-	})
-	addExtension(b, extensionSCT, func(*cryptobyte.Builder) {})
-	// Some servers in FIPS mode refuse TLS 1.2 without it.
-	addExtension(b, extensionExtendedMasterSecret, func(*cryptobyte.Builder) {})
-	addExtension(b, extensionSupportedVersions, func(b *cryptobyte.Builder) {
-		b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) {
-			addUint16s(b, []uint16{versionTLS13, versionTLS12, versionTLS11, versionTLS10})
+	if offer.OCSP {
+		addExtension(b, extensionStatusRequest, func(b *cryptobyte.Builder) {
+			b.AddBytes([]byte{1, 0, 0, 0, 0}) // ocsp, no responder IDs, no extensions
 		})
-	})
+	}
+	if offer.SCT {
+		addExtension(b, extensionSCT, func(*cryptobyte.Builder) {})
+	}
+	if offer.ExtendedMasterSecret {
+		addExtension(b, extensionExtendedMasterSecret, func(*cryptobyte.Builder) {})
+	}
+	if len(offer.SupportedVersions) > 0 {
+		addExtension(b, extensionSupportedVersions, func(b *cryptobyte.Builder) {
+			b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { addUint16s(b, offer.SupportedVersions) })
+		})
+	}
 	if h.cookie != nil {
 		addExtension(b, extensionCookie, func(b *cryptobyte.Builder) {
 			b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(h.cookie) })
 		})
 	}
-	addExtension(b, extensionKeyShare, func(b *cryptobyte.Builder) {
-		b.AddUint16LengthPrefixed(h.addShares)
-	})
+	if len(h.shares) > 0 {
+		addExtension(b, extensionKeyShare, func(b *cryptobyte.Builder) {
+			b.AddUint16LengthPrefixed(h.addShares)
+		})
+	}
 }
 
 func (h *clientHello) addALPN(b *cryptobyte.Builder) {
 	b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
-		for _, protocol := range h.client.ALPN {
+		for _, protocol := range h.client.Offer.ALPN {
 			b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes([]byte(protocol)) })
 		}
 	})

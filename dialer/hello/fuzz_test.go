@@ -1,7 +1,9 @@
-package rescue
+package hello
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"testing/iotest"
@@ -13,7 +15,7 @@ func FuzzFetch(f *testing.F) {
 	hello, certificate := plainServerHello(versionTLS12, 0xC02F), certificateMessage([]byte("leaf"), []byte("root"))
 	flight := append(bytes.Clone(hello), certificate...)
 	for _, seed := range [][]byte{
-		record(recordHandshake, flight), cut(flight, 1), cut(flight, 7), cut(append(flight, message(typeServerKeyExchange, []byte{3, 0, 23})...), 50),
+		record(recordHandshake, flight), cut(flight, 1), cut(flight, 7), cut(append(flight, message(TypeServerKeyExchange, []byte{3, 0, 23})...), 50),
 		slices.Concat(record(recordAlert, []byte{1, 112}), record(recordHandshake, nil), cut(flight, 40)),
 		record(recordAlert, []byte{2, 40}),
 		record(recordHandshake, serverHello13(helloRetryRandom, 0x1301, map[uint16][]byte{extensionKeyShare: {0, 24}})),
@@ -22,8 +24,8 @@ func FuzzFetch(f *testing.F) {
 	} {
 		f.Add(false, seed)
 	}
-	f.Add(true, slices.Concat(message(typeEncryptedExtensions, []byte{0, 0}), message(typeCertificateRequest, []byte{0, 0, 0}), certificate13([]byte("leaf"), []byte("root"))))
-	f.Add(true, slices.Concat(message(typeEncryptedExtensions, []byte{0, 9, 0, 16, 0, 5, 0, 3, 2, 'h', '2'}), message(typeFinished, nil)))
+	f.Add(true, slices.Concat(message(TypeEncryptedExtensions, []byte{0, 0}), message(TypeCertificateRequest, []byte{0, 0, 0}), certificate13([]byte("leaf"), []byte("root"))))
+	f.Add(true, slices.Concat(message(TypeEncryptedExtensions, []byte{0, 9, 0, 16, 0, 5, 0, 3, 2, 'h', '2'}), message(TypeFinished, nil)))
 
 	f.Fuzz(func(t *testing.T, encrypted bool, data []byte) {
 		if encrypted {
@@ -36,10 +38,10 @@ func FuzzFetch(f *testing.F) {
 			checkResult(t, got, err, data)
 			return
 		}
-		for _, rung := range []Hello{Hello13, Hello10} {
-			whole, err := fetchBytes(&Client{Hello: rung}, data)
+		for _, rung := range []Offer{Hello13(), Hello10()} {
+			whole, err := fetchBytes(&Client{Offer: rung}, data)
 			checkResult(t, whole, err, nil)
-			pieces, pieceErr := (&Client{Hello: rung}).Fetch(&stream{r: iotest.OneByteReader(bytes.NewReader(data))})
+			pieces, pieceErr := (&Client{Offer: rung}).Fetch(&stream{r: iotest.OneByteReader(bytes.NewReader(data))})
 			if whole.Version != pieces.Version || whole.CipherSuite != pieces.CipherSuite || (err == nil) != (pieceErr == nil) ||
 				!slices.EqualFunc(whole.Certificates, pieces.Certificates, bytes.Equal) {
 				t.Errorf("whole: %+v, %v; in pieces: %+v, %v", whole, err, pieces, pieceErr)
@@ -68,8 +70,8 @@ func FuzzParse(f *testing.F) {
 	f.Add(certificate13([]byte("leaf"), []byte("root"))[handshakeHeaderSize:])
 	f.Add([]byte{0, 0, 0, 9, 0, 0, 1, 'c', 0, 4, 0, 18, 0, 0})
 	f.Fuzz(func(t *testing.T, body []byte) {
-		if hello, err := parseServerHello(body); err == nil && (hello.version < versionSSL30 || hello.version > versionTLS13) {
-			t.Errorf("took version %#x", hello.version)
+		if hello, err := ParseServerHello(body); err == nil && (hello.Version < versionSSL30 || hello.Version > versionTLS13) {
+			t.Errorf("took version %#x", hello.Version)
 		}
 		for _, read := range []func(*Result, []byte) error{(*Result).readCertificates, (*Result).readCertificates13} {
 			result := Result{Version: versionTLS12}
@@ -84,4 +86,50 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// FuzzReader: however its bytes are cut, a reader gives the same messages, and
+// the same error in the end.
+func FuzzReader(f *testing.F) {
+	flight := append(record(recordHandshake, plainServerHello(versionTLS12, 0xC02F)), record(recordHandshake, certificateMessage([]byte("leaf")))...)
+	f.Add(flight, uint16(3))
+	f.Add(append(bytes.Clone(flight), record(recordAlert, []byte{2, 40})...), uint16(9))
+	f.Add([]byte("HTTP/1.1 400"), uint16(1))
+	f.Add([]byte{recordHandshake, 3, 3, 0xFF, 0xFF, 0}, uint16(2))
+	f.Fuzz(func(t *testing.T, data []byte, step uint16) {
+		whole, wholeErr := readAll(data, len(data))
+		pieces, pieceErr := readAll(data, int(step)+1)
+		if !slices.EqualFunc(whole, pieces, bytes.Equal) {
+			t.Errorf("whole %x, in pieces %x", whole, pieces)
+		}
+		// What is no TLS is refused at its fifth byte, and shown as far as it is
+		// at hand.
+		_, notTLS := errors.AsType[*NotTLSError](wholeErr)
+		_, pieceNotTLS := errors.AsType[*NotTLSError](pieceErr)
+		if notTLS != pieceNotTLS || !notTLS && fmt.Sprint(wholeErr) != fmt.Sprint(pieceErr) {
+			t.Errorf("whole %v, in pieces %v", wholeErr, pieceErr)
+		}
+	})
+}
+
+// readAll feeds data in steps and returns all messages before the first error
+// that asks for more than bytes.
+func readAll(data []byte, step int) (messages [][]byte, err error) {
+	var r Reader
+	for {
+		n := min(step, len(data))
+		if err := r.Feed(data[:n]); err != nil {
+			return messages, err
+		}
+		data = data[n:]
+		for err = nil; err == nil; {
+			var m Message
+			if m, err = r.Next(); err == nil {
+				messages = append(messages, bytes.Clone(m.Raw))
+			}
+		}
+		if err != ErrMore || len(data) == 0 {
+			return messages, err
+		}
+	}
 }

@@ -1,7 +1,8 @@
-package rescue
+package hello
 
 import (
 	"crypto/tls"
+	"errors"
 	"os/exec"
 	"slices"
 	"strconv"
@@ -26,17 +27,50 @@ func TestHelloSize(t *testing.T) {
 	t.Parallel()
 	name := strings.Repeat("n", 50)
 	for _, test := range []struct {
+		name     string
 		client   Client
 		min, max int
 	}{
 		// Between 256 and 511 bytes some load balancers hang (RFC 7685 §1); more
 		// than 1,400 do not fit into one segment everywhere.
-		{Client{Hello: Hello13}, 512, 1400},
-		{Client{Hello: Hello13, ServerName: name, ALPN: []string{"h2", "http/1.1"}}, 512, 1400},
-		{Client{Hello: Hello10, ServerName: name}, 0, 255},
+		{"hello13", Client{Offer: Hello13()}, 512, 1400},
+		{"hello13 with names", Client{Offer: withALPN(Hello13(), "h2", "http/1.1"), ServerName: name}, 512, 1400},
+		{"hello10", Client{Offer: Hello10(), ServerName: name}, 0, 255},
 	} {
 		if n := len(marshalHello(t, &test.client)); n < test.min || n > test.max {
-			t.Errorf("%s has %d bytes, want %d to %d", test.client.Hello, n, test.min, test.max)
+			t.Errorf("%s has %d bytes, want %d to %d", test.name, n, test.min, test.max)
+		}
+	}
+}
+
+func withALPN(o Offer, protocols ...string) Offer {
+	o.ALPN = protocols
+	return o
+}
+
+// TestOfferLimit: what is not wanted is not offered, nor taken for an answer.
+func TestOfferLimit(t *testing.T) {
+	t.Parallel()
+	if o, ok := Hello13().Limit(0, versionTLS12); !ok || slices.Contains(o.SupportedVersions, versionTLS13) || slices.Contains(o.CipherSuites, 0x1301) || o.KeyShares != nil || o.PostQuantum() {
+		t.Errorf("up to TLS 1.2: %v, %+v", ok, o)
+	}
+	if o, ok := Hello13().Limit(versionTLS13, 0); !ok || !slices.Equal(o.SupportedVersions, []uint16{versionTLS13}) || o.MinVersion != versionTLS13 || !o.PostQuantum() {
+		t.Errorf("from TLS 1.3: %v, %+v", ok, o)
+	}
+	if o, ok := Hello13().Limit(0, versionTLS11); !ok || o.Version != versionTLS11 {
+		t.Errorf("up to TLS 1.1: %v, %+v", ok, o)
+	}
+	if o, ok := Hello10().Limit(versionTLS11, 0); ok {
+		t.Errorf("TLS 1.0 from TLS 1.1: %+v", o)
+	}
+	if Hello13().WithoutPostQuantum().PostQuantum() || !Hello13().PostQuantum() || Hello10().PostQuantum() {
+		t.Error("PostQuantum is wrong of a usual hello")
+	}
+	older, _ := Hello13().Limit(versionTLS12, 0)
+	for _, version := range []uint16{versionTLS10, versionTLS11} {
+		_, err := fetchBytes(&Client{Offer: older}, record(recordHandshake, plainServerHello(version, 0x000A)))
+		if _, ok := errors.AsType[*ProtocolError](err); !ok {
+			t.Errorf("an answer of version %s is taken: %v", VersionName(version), err)
 		}
 	}
 }
@@ -141,7 +175,6 @@ func TestNames(t *testing.T) {
 		{GroupName(uint16(tls.X25519)), tls.X25519.String()},
 		{GroupName(uint16(tls.CurveP521)), "P-521"}, {GroupName(0x9999), "0x9999"},
 		{SuiteName(0x000D), "TLS_DH_DSS_WITH_3DES_EDE_CBC_SHA"}, {SuiteName(0x9999), "0x9999"},
-		{Hello13.String(), "hello13"}, {Hello10.String(), "hello10"},
 	} {
 		if test.got != test.want {
 			t.Errorf("got %s, want %s", test.got, test.want)

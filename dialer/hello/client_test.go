@@ -1,4 +1,4 @@
-package rescue
+package hello
 
 import (
 	"bytes"
@@ -47,7 +47,7 @@ func TestFetchVersions(t *testing.T) {
 func TestFetchHello10(t *testing.T) {
 	t.Parallel()
 	config := &tls.Config{Certificates: []tls.Certificate{newCertificate(t, ecdsaKey())}, MinVersion: tls.VersionTLS10}
-	got, err := fetchFrom(t, &Client{Hello: Hello10, ServerName: "rescue.test"}, config)
+	got, err := fetchFrom(t, &Client{Offer: Hello10(), ServerName: "hello.test"}, config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func TestFetchHello10(t *testing.T) {
 	}
 
 	config.MinVersion = tls.VersionTLS12
-	_, err = fetchFrom(t, &Client{Hello: Hello10}, config)
+	_, err = fetchFrom(t, &Client{Offer: Hello10()}, config)
 	const protocolVersion = 70
 	if alert, ok := errors.AsType[AlertError](err); !ok || alert != protocolVersion {
 		t.Errorf("got %v, want alert protocol_version", err)
@@ -101,9 +101,13 @@ func TestFetchNoPostQuantum(t *testing.T) {
 		noPostQuantum bool
 		want          uint16
 	}{{false, groupX25519MLKEM768}, {true, groupX25519}} {
-		got, err := fetchFrom(t, &Client{NoPostQuantum: test.noPostQuantum}, config)
+		offer := Hello13()
+		if test.noPostQuantum {
+			offer = offer.WithoutPostQuantum()
+		}
+		got, err := fetchFrom(t, &Client{Offer: offer}, config)
 		if err != nil || got.Group != test.want {
-			t.Errorf("NoPostQuantum %t: got group %s, error %v", test.noPostQuantum, GroupName(got.Group), err)
+			t.Errorf("without post-quantum groups %t: got group %s, error %v", test.noPostQuantum, GroupName(got.Group), err)
 		}
 	}
 }
@@ -126,11 +130,11 @@ func TestFetchExtensions(t *testing.T) {
 				return &certificate, nil
 			},
 		}
-		got, err := fetchFrom(t, &Client{ServerName: "rescue.test.", ALPN: []string{"http/1.1"}}, config)
+		got, err := fetchFrom(t, &Client{ServerName: "hello.test.", Offer: withALPN(Hello13(), "http/1.1")}, config)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if name != "rescue.test" {
+		if name != "hello.test" {
 			t.Errorf("server saw the name %q", name)
 		}
 		if got.ALPN != "http/1.1" || !got.OCSPStapled || got.SCTCount != 2 || !got.ClientCertRequested {
@@ -142,7 +146,7 @@ func TestFetchExtensions(t *testing.T) {
 func TestFetchAlert(t *testing.T) {
 	t.Parallel()
 	config := &tls.Config{Certificates: []tls.Certificate{newCertificate(t, ecdsaKey())}, NextProtos: []string{"h2"}}
-	_, err := fetchFrom(t, &Client{ALPN: []string{"other"}}, config)
+	_, err := fetchFrom(t, &Client{Offer: withALPN(Hello13(), "other")}, config)
 	const noApplicationProtocol = 120
 	if alert, ok := errors.AsType[AlertError](err); !ok || alert != noApplicationProtocol {
 		t.Errorf("got %v, want alert no_application_protocol", err)
@@ -153,7 +157,7 @@ func TestFetchRefusesALPN(t *testing.T) {
 	t.Parallel()
 	for _, alpn := range [][]string{{string(make([]byte, 256))}, slices.Repeat([]string{string(make([]byte, 255))}, 100)} {
 		conn := &stream{}
-		if _, err := (&Client{ALPN: alpn}).Fetch(conn); err == nil || conn.sent.Len() > 0 {
+		if _, err := (&Client{Offer: withALPN(Hello13(), alpn...)}).Fetch(conn); err == nil || conn.sent.Len() > 0 {
 			t.Errorf("sent %d bytes, error %v", conn.sent.Len(), err)
 		}
 	}

@@ -1,4 +1,4 @@
-package rescue
+package hello
 
 import (
 	"bytes"
@@ -30,21 +30,21 @@ func TestFetchScripted(t *testing.T) {
 		"useless records": {slices.Concat(bytes.Repeat(warning, 16), record(recordHandshake, hello),
 			bytes.Repeat(record(recordHandshake, nil), 8), bytes.Repeat(record(recordChangeCipherSpec, []byte{1}), 8),
 			record(recordHandshake, certificate)), nil},
-		"HelloRequest first": {record(recordHandshake, append(message(typeHelloRequest, nil), flight...)), nil},
+		"HelloRequest first": {record(recordHandshake, append(message(TypeHelloRequest, nil), flight...)), nil},
 		"list longer than the message": {record(recordHandshake, append(bytes.Clone(hello),
-			message(typeCertificate, append([]byte{0xFF, 0, 0}, certificate[7:]...))...)), nil},
+			message(TypeCertificate, append([]byte{0xFF, 0, 0}, certificate[7:]...))...)), nil},
 		"second certificate cut off": {record(recordHandshake, append(bytes.Clone(hello),
-			message(typeCertificate, slices.Concat([]byte{0, 0, 12}, certificate[7:], []byte{0, 9, 0, 1, 2}))...)), nil},
+			message(TypeCertificate, slices.Concat([]byte{0, 0, 12}, certificate[7:], []byte{0, 9, 0, 1, 2}))...)), nil},
 		"bytes after the list": {record(recordHandshake, append(bytes.Clone(hello),
-			message(typeCertificate, append(bytes.Clone(certificate[4:]), 1, 2, 3))...)), nil},
+			message(TypeCertificate, append(bytes.Clone(certificate[4:]), 1, 2, 3))...)), nil},
 
 		"warnings for ever":        {bytes.Repeat(warning, maxUselessRecords+1), ErrTooLarge},
 		"empty records":            {bytes.Repeat(record(recordHandshake, nil), maxUselessRecords+1), ErrTooLarge},
-		"HelloRequests for ever":   {bytes.Repeat(cut(message(typeHelloRequest, nil), 2), 1000), ErrTooLarge},
-		"huge message":             {record(recordHandshake, []byte{typeServerHello, 0xFF, 0xFF, 0xFF}), ErrTooLarge},
-		"endless message":          {cut(append([]byte{typeServerHello, 0x1F, 0xFF, 0xFF}, make([]byte, maxBytes)...), maxPlaintext), ErrTooLarge},
-		"anonymous suite":          {record(recordHandshake, append(plainServerHello(versionTLS12, 0x0034), message(typeServerKeyExchange, []byte{1, 2})...)), ErrNoCertificate},
-		"ServerHelloDone":          {record(recordHandshake, append(bytes.Clone(hello), message(typeServerHelloDone, nil)...)), ErrNoCertificate},
+		"HelloRequests for ever":   {bytes.Repeat(cut(message(TypeHelloRequest, nil), 2), 1000), ErrTooLarge},
+		"huge message":             {record(recordHandshake, []byte{TypeServerHello, 0xFF, 0xFF, 0xFF}), ErrTooLarge},
+		"endless message":          {cut(append([]byte{TypeServerHello, 0x1F, 0xFF, 0xFF}, make([]byte, maxBytes)...), maxPlaintext), ErrTooLarge},
+		"anonymous suite":          {record(recordHandshake, append(plainServerHello(versionTLS12, 0x0034), message(TypeServerKeyExchange, []byte{1, 2})...)), ErrNoCertificate},
+		"ServerHelloDone":          {record(recordHandshake, append(bytes.Clone(hello), message(TypeServerHelloDone, nil)...)), ErrNoCertificate},
 		"empty list":               {record(recordHandshake, append(bytes.Clone(hello), certificateMessage()...)), ErrNoCertificate},
 		"alert":                    {record(recordAlert, []byte{2, 40}), AlertError(40)},
 		"alert of another version": {[]byte{recordAlert, 0xFE, 0xFD, 0, 2, 2, 40}, AlertError(40)},
@@ -58,12 +58,12 @@ func TestFetchScripted(t *testing.T) {
 		"long alert":               {record(recordAlert, []byte{1, 0, 0}), &ProtocolError{}},
 		"certificate at once":      {record(recordHandshake, certificate), &ProtocolError{}},
 		"unknown message":          {record(recordHandshake, append(bytes.Clone(hello), message(99, nil)...)), &ProtocolError{}},
-		"short ServerHello":        {record(recordHandshake, message(typeServerHello, []byte{3, 3})), &ProtocolError{}},
+		"short ServerHello":        {record(recordHandshake, message(TypeServerHello, []byte{3, 3})), &ProtocolError{}},
 		"version 9.9":              {record(recordHandshake, plainServerHello(0x0909, 0x002F)), &ProtocolError{}},
 		"application data":         {append(record(recordHandshake, hello), record(recordApplicationData, []byte("x"))...), &ProtocolError{}},
-		"Certificate of two bytes": {record(recordHandshake, append(bytes.Clone(hello), message(typeCertificate, []byte{0, 0})...)), &ProtocolError{}},
+		"Certificate of two bytes": {record(recordHandshake, append(bytes.Clone(hello), message(TypeCertificate, []byte{0, 0})...)), &ProtocolError{}},
 		"first certificate cut off": {record(recordHandshake, append(bytes.Clone(hello),
-			message(typeCertificate, []byte{0, 0, 4, 0, 0, 9, 1})...)), &ProtocolError{}},
+			message(TypeCertificate, []byte{0, 0, 4, 0, 0, 9, 1})...)), &ProtocolError{}},
 		"TLS, then not": {append(record(recordHandshake, hello), "HTTP/1.1 400 Bad Request"...), &RecordError{}},
 		"oversized":     {append(record(recordHandshake, hello), recordHandshake, 3, 3, 0xFF, 0xFF), &RecordError{}},
 		"HTTP":          {[]byte("HTTP/1.1 400 Bad Request\r\n\r\n"), &NotTLSError{}},
@@ -78,8 +78,8 @@ func TestFetchScripted(t *testing.T) {
 				"one byte a read":   iotest.OneByteReader,
 				"data and EOF both": iotest.DataErrReader,
 			} {
-				for _, rung := range []Hello{Hello13, Hello10} {
-					got, err := (&Client{Hello: rung}).Fetch(&stream{r: reader(bytes.NewReader(test.peer))})
+				for _, rung := range []Offer{Hello13(), Hello10()} {
+					got, err := (&Client{Offer: rung}).Fetch(&stream{r: reader(bytes.NewReader(test.peer))})
 					checkError(t, split, err, test.want)
 					if ok := len(got.Certificates) == 1 && bytes.Equal(got.Certificates[0], leaf); ok != (test.want == nil) {
 						t.Errorf("%s: got certificates %q", split, got.Certificates)
@@ -144,10 +144,10 @@ func TestFetchReadsAtHand(t *testing.T) {
 	t.Parallel()
 	flight := record(recordHandshake, append(plainServerHello(versionTLS12, 0xC02F), certificateMessage([]byte("leaf"))...))
 	rest := record(recordHandshake, slices.Concat(
-		message(typeCertificateStatus, []byte{1, 0, 0, 0}),
-		message(typeServerKeyExchange, []byte{3, 0, 0x1C, 1, 2}),
-		message(typeCertificateRequest, []byte{0}),
-		message(typeServerHelloDone, nil),
+		message(TypeCertificateStatus, []byte{1, 0, 0, 0}),
+		message(TypeServerKeyExchange, []byte{3, 0, 0x1C, 1, 2}),
+		message(TypeCertificateRequest, []byte{0}),
+		message(TypeServerHelloDone, nil),
 	))
 	for split, r := range map[string]io.Reader{
 		"one read":  bytes.NewReader(append(bytes.Clone(flight), rest...)),
@@ -177,7 +177,7 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // flood is a message that never ends, in one-byte records.
 func flood(n int) []byte {
-	return cut(append([]byte{typeServerHello, 0x1F, 0xFF, 0xFF}, make([]byte, n/6)...), 1)[:n]
+	return cut(append([]byte{TypeServerHello, 0x1F, 0xFF, 0xFF}, make([]byte, n/6)...), 1)[:n]
 }
 
 func TestFloodAllocatesLittle(t *testing.T) {
@@ -205,7 +205,7 @@ func BenchmarkFlood(b *testing.B) {
 				b.SetBytes(int64(size))
 				b.ReportAllocs()
 				for b.Loop() {
-					(&Client{Hello: Hello10}).Fetch(&stream{r: r()})
+					(&Client{Offer: Hello10()}).Fetch(&stream{r: r()})
 				}
 			})
 		}

@@ -1,4 +1,4 @@
-package rescue
+package hello
 
 import (
 	"bytes"
@@ -24,7 +24,7 @@ func newCertificate(t testing.TB, signer crypto.Signer) tls.Certificate {
 	t.Helper()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1),
-		Subject:      pkix.Name{CommonName: "rescue.test"},
+		Subject:      pkix.Name{CommonName: "hello.test"},
 		NotAfter:     time.Now().Add(time.Hour),
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, signer.Public(), signer)
@@ -127,7 +127,7 @@ func plainServerHello(version, suite uint16) []byte {
 	body := binary.BigEndian.AppendUint16(nil, version)
 	body = append(body, make([]byte, 32+1)...)
 	body = binary.BigEndian.AppendUint16(body, suite)
-	return message(typeServerHello, append(body, 0))
+	return message(TypeServerHello, append(body, 0))
 }
 
 // certificateMessage is a Certificate message up to TLS 1.2.
@@ -136,5 +136,5 @@ func certificateMessage(chain ...[]byte) []byte {
 	for _, certificate := range chain {
 		list = append(list, message(0, certificate)[1:]...)
 	}
-	return message(typeCertificate, append(message(0, list)[1:4:4], list...))
+	return message(TypeCertificate, append(message(0, list)[1:4:4], list...))
 }

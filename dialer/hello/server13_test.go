@@ -1,4 +1,4 @@
-package rescue
+package hello
 
 import (
 	"bytes"
@@ -65,7 +65,7 @@ func serverHello13(random [32]byte, suite uint16, extensions map[uint16][]byte) 
 			addExtension(b, extension, func(b *cryptobyte.Builder) { b.AddBytes(data) })
 		}
 	})
-	return message(typeServerHello, b.BytesOrPanic())
+	return message(TypeServerHello, b.BytesOrPanic())
 }
 
 func uint16Bytes(v uint16) []byte { return binary.BigEndian.AppendUint16(nil, v) }
@@ -132,13 +132,13 @@ func certificate13(chain ...[]byte) []byte {
 	for _, certificate := range chain {
 		list = append(append(list, message(0, certificate)[1:]...), 0, 0)
 	}
-	return message(typeCertificate, append([]byte{0}, message(0, list)[1:]...))
+	return message(TypeCertificate, append([]byte{0}, message(0, list)[1:]...))
 }
 
 func TestFetchScripted13(t *testing.T) {
 	t.Parallel()
 	leaf := []byte("leaf")
-	flight := slices.Concat(message(typeEncryptedExtensions, []byte{0, 0}), certificate13(leaf))
+	flight := slices.Concat(message(TypeEncryptedExtensions, []byte{0, 0}), certificate13(leaf))
 	good := func(t *testing.T, err error) { t.Error(err) }
 	protocol := func(t *testing.T, err error) { wantProtocolError(t, err) }
 	is := func(target error) func(*testing.T, error) {
@@ -243,7 +243,7 @@ func TestFetchScripted13(t *testing.T) {
 		}, is(ErrTooLarge)},
 		"no certificate": {func(s *server13, hello []byte) {
 			s.accept(0x1301, hello)
-			s.sealHandshake(message(typeEncryptedExtensions, []byte{0, 0}), message(typeFinished, make([]byte, 32)))
+			s.sealHandshake(message(TypeEncryptedExtensions, []byte{0, 0}), message(TypeFinished, make([]byte, 32)))
 		}, is(ErrNoCertificate)},
 		"empty list": {func(s *server13, hello []byte) {
 			s.accept(0x1301, hello)

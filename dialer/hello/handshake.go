@@ -1,4 +1,4 @@
-package rescue
+package hello
 
 import (
 	"fmt"
@@ -7,17 +7,17 @@ import (
 
 // Handshake types, RFC 8446 §4 and, for those it dropped, RFC 5246 §7.4.
 const (
-	typeHelloRequest        = 0
-	typeClientHello         = 1
-	typeServerHello         = 2
-	typeEncryptedExtensions = 8
-	typeCertificate         = 11
-	typeServerKeyExchange   = 12
-	typeCertificateRequest  = 13
-	typeServerHelloDone     = 14
-	typeCertificateVerify   = 15
-	typeFinished            = 20
-	typeCertificateStatus   = 22
+	TypeHelloRequest        = 0
+	TypeClientHello         = 1
+	TypeServerHello         = 2
+	TypeEncryptedExtensions = 8
+	TypeCertificate         = 11
+	TypeServerKeyExchange   = 12
+	TypeCertificateRequest  = 13
+	TypeServerHelloDone     = 14
+	TypeCertificateVerify   = 15
+	TypeFinished            = 20
+	TypeCertificateStatus   = 22
 )
 
 // Alert levels and descriptions that are not simply passed on, RFC 8446 §6.
@@ -29,27 +29,63 @@ const (
 
 const handshakeHeaderSize = 4
 
-// handshakeReader puts handshake messages together from records, which may
-// hold a part of one or several. Like recordReader, it goes over every byte
-// once.
-type handshakeReader struct {
-	records recordReader
+// Message is a handshake message (RFC 8446 §4). Its bytes are good until the
+// Reader is used again.
+type Message struct {
+	Type uint8
+	// Raw has the header too, as it goes into a transcript.
+	Raw []byte
+}
+
+// Body is the message without its header.
+func (m Message) Body() []byte { return m.Raw[handshakeHeaderSize:] }
+
+// Reader puts the handshake messages of one side together from its bytes,
+// which may be cut anywhere: feed it, and take messages until it wants more. It
+// needs no connection, keeps to 2 MiB of input and 16 useless records in a row,
+// and goes over every byte once. The zero value is ready for the beginning of a
+// stream. A Reader is not safe for concurrent use.
+type Reader struct {
+	records records
 	buf     []byte
 	start   int // what is not yet returned is buf[start:]
 	useless int // records and messages in a row without progress
 }
 
-// next returns the next message with its header; the bytes are good until the
-// following call.
-func (h *handshakeReader) next() ([]byte, error) {
+// Feed takes a copy of what the side sent next. The error is ErrTooLarge.
+func (h *Reader) Feed(p []byte) error { return h.records.feed(p) }
+
+// Decrypt has what follows decrypted with a handshake traffic secret of TLS 1.3
+// (RFC 8446 §7.1), that of the key schedule or a key log's. It fails for a suite
+// that is none of TLS 1.3 or cannot be computed, and inside a message: these do
+// not span a change of keys (§5.1).
+func (h *Reader) Decrypt(cipherSuite uint16, secret []byte) error {
+	suite, ok := suites13[cipherSuite]
+	if !ok {
+		return protocolError("%s is no suite of TLS 1.3 that can be read", SuiteName(cipherSuite))
+	}
+	if h.pending() {
+		return protocolError("a message in clear after ServerHello")
+	}
+	opener, err := suite.newRecordOpener(secret)
+	if err == nil {
+		h.records.opener = opener
+	}
+	return err
+}
+
+// Next returns the next message, or ErrMore. Other errors are of type
+// [AlertError], [*NotTLSError], [*RecordError] or [*ProtocolError], wrap
+// [ErrTooLarge], or io.EOF for a close_notify; nothing comes after one.
+func (h *Reader) Next() (Message, error) {
 	for {
 		message, err := h.take()
 		if message != nil || err != nil {
-			return message, err
+			return asMessage(message), err
 		}
 		contentType, payload, err := h.records.next()
 		if err != nil {
-			return nil, err
+			return Message{}, err
 		}
 		switch contentType {
 		case recordHandshake:
@@ -62,13 +98,20 @@ func (h *handshakeReader) next() ([]byte, error) {
 			err = protocolError("a record of type %d in the handshake", contentType)
 		}
 		if err != nil {
-			return nil, err
+			return Message{}, err
 		}
 	}
 }
 
+func asMessage(raw []byte) Message {
+	if raw == nil {
+		return Message{}
+	}
+	return Message{Type: raw[0], Raw: raw}
+}
+
 // take returns the message at the front, or nil if it is not complete.
-func (h *handshakeReader) take() ([]byte, error) {
+func (h *Reader) take() ([]byte, error) {
 	for len(h.buf)-h.start >= handshakeHeaderSize {
 		front := h.buf[h.start:]
 		length := int(front[1])<<16 | int(front[2])<<8 | int(front[3])
@@ -80,7 +123,7 @@ func (h *handshakeReader) take() ([]byte, error) {
 		}
 		h.start += handshakeHeaderSize + length
 		// A server may send a HelloRequest at any time, RFC 5246 §7.4.1.1.
-		if front[0] != typeHelloRequest {
+		if front[0] != TypeHelloRequest {
 			return front[:handshakeHeaderSize+length], nil
 		}
 		if err := h.countUseless(); err != nil {
@@ -93,7 +136,7 @@ func (h *handshakeReader) take() ([]byte, error) {
 // add appends a part of the handshake. What was returned before is dropped
 // when it is half of the buffer, so that no byte moves twice for each time it
 // was read.
-func (h *handshakeReader) add(payload []byte) error {
+func (h *Reader) add(payload []byte) error {
 	if len(payload) == 0 {
 		return h.countUseless()
 	}
@@ -102,19 +145,19 @@ func (h *handshakeReader) add(payload []byte) error {
 		h.start = 0
 	}
 	h.buf = append(h.buf, payload...)
-	if h.buf[h.start] != typeHelloRequest {
+	if h.buf[h.start] != TypeHelloRequest {
 		h.useless = 0
 	}
 	return nil
 }
 
 // pending reports whether a message was begun and not returned.
-func (h *handshakeReader) pending() bool { return len(h.buf) > h.start }
+func (h *Reader) pending() bool { return len(h.buf) > h.start }
 
 // alert takes a warning for useless and returns any other alert as an error.
 // Under TLS 1.3 the level means nothing (RFC 8446 §6), and user_canceled is
 // followed by close_notify if it was meant.
-func (h *handshakeReader) alert(payload []byte) error {
+func (h *Reader) alert(payload []byte) error {
 	if len(payload) != 2 {
 		return protocolError("an alert of %d bytes", len(payload))
 	}
@@ -128,7 +171,7 @@ func (h *handshakeReader) alert(payload []byte) error {
 	return AlertError(description)
 }
 
-func (h *handshakeReader) countUseless() error {
+func (h *Reader) countUseless() error {
 	if h.useless++; h.useless > maxUselessRecords {
 		return fmt.Errorf("%w: %d useless records in a row", ErrTooLarge, h.useless)
 	}

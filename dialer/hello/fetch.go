@@ -1,8 +1,10 @@
-package rescue
+package hello
 
 import (
+	"errors"
 	"fmt"
 	"hash"
+	"io"
 	"net"
 	"strings"
 
@@ -13,7 +15,7 @@ import (
 type fetch struct {
 	client *Client
 	conn   net.Conn
-	in     handshakeReader
+	in     Reader
 	hello  *clientHello
 	result Result
 }
@@ -32,19 +34,19 @@ func (f *fetch) run() error {
 	if err != nil {
 		return err
 	}
-	if server.version != versionTLS13 {
+	if !f.client.Offer.takes(server.Version) {
+		return protocolError("the server chose version %s, which was not offered", VersionName(server.Version))
+	}
+	if server.Version != versionTLS13 {
 		return f.readClear()
 	}
-	if f.client.Hello == Hello10 {
-		return protocolError("the server chose TLS 1.3, which was not offered")
-	}
-	suite, ok := suites13[server.suite]
+	suite, ok := suites13[server.CipherSuite]
 	if !ok {
-		return protocolError("the server chose %s for TLS 1.3, which was not offered", SuiteName(server.suite))
+		return protocolError("the server chose %s for TLS 1.3, which was not offered", SuiteName(server.CipherSuite))
 	}
 	transcript := suite.hash()
 	transcript.Write(sent)
-	if server.retry {
+	if server.Retry {
 		transcript = messageHash(suite, transcript)
 		transcript.Write(raw)
 		if server, raw, err = f.retry(server, transcript); err != nil {
@@ -77,60 +79,86 @@ func (f *fetch) send(contentType uint8, version uint16, payload []byte) error {
 
 // readServerHello returns the message parsed and as it was received; the latter
 // is good until the next read.
-func (f *fetch) readServerHello() (serverHello, []byte, error) {
-	message, err := f.in.next()
+func (f *fetch) readServerHello() (ServerHello, []byte, error) {
+	message, err := f.next()
 	if err != nil {
-		return serverHello{}, nil, err
+		return ServerHello{}, nil, err
 	}
-	if message[0] != typeServerHello {
-		return serverHello{}, nil, protocolError("message %d in place of ServerHello", message[0])
+	if message.Type != TypeServerHello {
+		return ServerHello{}, nil, protocolError("message %d in place of ServerHello", message.Type)
 	}
-	server, err := parseServerHello(message[handshakeHeaderSize:])
-	f.result.Version, f.result.CipherSuite = server.version, server.suite
-	f.result.ALPN, f.result.OCSPStapled, f.result.SCTCount = server.alpn, server.ocsp, server.scts
-	if server.version == versionTLS13 {
-		f.result.Group = server.group
+	server, err := ParseServerHello(message.Body())
+	f.result.Version, f.result.CipherSuite = server.Version, server.CipherSuite
+	f.result.ALPN, f.result.OCSPStapled, f.result.SCTCount = server.ALPN, server.OCSP, server.SCTs
+	if server.Version == versionTLS13 {
+		f.result.Group = server.Group
 	}
-	return server, message, err
+	return server, message.Raw, err
+}
+
+// next returns the next message, reading from the connection as it must.
+func (f *fetch) next() (Message, error) {
+	var ended error
+	for idle := 0; ; {
+		message, err := f.in.Next()
+		if !errors.Is(err, ErrMore) {
+			return message, err
+		}
+		if ended != nil {
+			return Message{}, f.in.records.ended(ended)
+		}
+		free, err := f.in.records.free(f.in.records.missing())
+		if err != nil {
+			return Message{}, err
+		}
+		var n int
+		n, ended = f.conn.Read(free)
+		f.in.records.fed(n)
+		if n > 0 {
+			idle = 0
+		} else if idle++; idle == 100 && ended == nil {
+			ended = io.ErrNoProgress // as bufio.Reader has it
+		}
+	}
 }
 
 // retry answers a HelloRetryRequest and returns the ServerHello that follows
 // (RFC 8446 §4.1.2, §4.1.4).
-func (f *fetch) retry(request serverHello, transcript hash.Hash) (serverHello, []byte, error) {
-	if request.group == 0 && request.cookie == nil {
-		return serverHello{}, nil, protocolError("a HelloRetryRequest that asks for nothing")
+func (f *fetch) retry(request ServerHello, transcript hash.Hash) (ServerHello, []byte, error) {
+	if request.Group == 0 && request.Cookie == nil {
+		return ServerHello{}, nil, protocolError("a HelloRetryRequest that asks for nothing")
 	}
-	if request.group != 0 {
+	if request.Group != 0 {
 		for _, share := range f.hello.shares {
-			if share.group == request.group {
-				return serverHello{}, nil, protocolError("a HelloRetryRequest for %s, which was sent", GroupName(request.group))
+			if share.group == request.Group {
+				return ServerHello{}, nil, protocolError("a HelloRetryRequest for %s, which was sent", GroupName(request.Group))
 			}
 		}
-		share, err := newKeyShare(request.group)
+		share, err := newKeyShare(request.Group)
 		if err != nil {
-			return serverHello{}, nil, err
+			return ServerHello{}, nil, err
 		}
 		f.hello.shares = []*keyShare{share}
 	}
-	f.hello.cookie = request.cookie
+	f.hello.cookie = request.Cookie
 
 	// For middleboxes, RFC 8446 §D.4.
 	if err := f.send(recordChangeCipherSpec, versionTLS12, []byte{1}); err != nil {
-		return serverHello{}, nil, err
+		return ServerHello{}, nil, err
 	}
 	sent, err := f.sendHello(versionTLS12)
 	if err != nil {
-		return serverHello{}, nil, err
+		return ServerHello{}, nil, err
 	}
 	transcript.Write(sent)
 	server, raw, err := f.readServerHello()
 	switch {
 	case err != nil:
-		return serverHello{}, nil, err
-	case server.retry:
-		return serverHello{}, nil, protocolError("a second HelloRetryRequest")
-	case server.version != versionTLS13 || server.suite != request.suite:
-		return serverHello{}, nil, protocolError("a ServerHello unlike the HelloRetryRequest before it")
+		return ServerHello{}, nil, err
+	case server.Retry:
+		return ServerHello{}, nil, protocolError("a second HelloRetryRequest")
+	case server.Version != versionTLS13 || server.CipherSuite != request.CipherSuite:
+		return ServerHello{}, nil, protocolError("a ServerHello unlike the HelloRetryRequest before it")
 	}
 	return server, raw, nil
 }
@@ -146,16 +174,12 @@ func messageHash(suite suite13, transcript hash.Hash) hash.Hash {
 	return next
 }
 
-func (f *fetch) startDecrypting(suite suite13, server serverHello, transcript hash.Hash) error {
-	// Messages do not span a change of keys, RFC 8446 §5.1.
-	if f.in.pending() {
-		return protocolError("a message in clear after ServerHello")
-	}
+func (f *fetch) startDecrypting(suite suite13, server ServerHello, transcript hash.Hash) error {
 	for _, share := range f.hello.shares {
-		if share.group != server.group {
+		if share.group != server.Group {
 			continue
 		}
-		shared, err := share.agree(server.share)
+		shared, err := share.agree(server.KeyShare)
 		if err != nil {
 			return err
 		}
@@ -163,66 +187,64 @@ func (f *fetch) startDecrypting(suite suite13, server serverHello, transcript ha
 		if err != nil {
 			return err
 		}
-		f.in.records.opener, err = suite.newRecordOpener(secret)
-		return err
+		return f.in.Decrypt(server.CipherSuite, secret)
 	}
-	return protocolError("the server has a key share in %s, and the client none", GroupName(server.group))
+	return protocolError("the server has a key share in %s, and the client none", GroupName(server.Group))
 }
 
 // readEncrypted reads the server's flight of TLS 1.3, RFC 8446 §4.3.
 func (f *fetch) readEncrypted() error {
 	for {
-		message, err := f.in.next()
+		message, err := f.next()
 		if err != nil {
 			return err
 		}
-		body := message[handshakeHeaderSize:]
-		switch message[0] {
-		case typeEncryptedExtensions:
+		body := message.Body()
+		switch message.Type {
+		case TypeEncryptedExtensions:
 			f.readEncryptedExtensions(body)
-		case typeCertificateRequest:
+		case TypeCertificateRequest:
 			f.result.ClientCertRequested = true
-		case typeCertificate:
+		case TypeCertificate:
 			return f.result.readCertificates13(body)
-		case typeCertificateVerify, typeFinished:
+		case TypeCertificateVerify, TypeFinished:
 			return ErrNoCertificate
 		default:
-			return protocolError("message %d in place of Certificate", message[0])
+			return protocolError("message %d in place of Certificate", message.Type)
 		}
 	}
 }
 
 // readClear reads the server's flight up to TLS 1.2, RFC 5246 §7.3.
 func (f *fetch) readClear() error {
-	message, err := f.in.next()
+	message, err := f.next()
 	if err != nil {
 		return err
 	}
-	switch message[0] {
-	case typeCertificate:
-		err := f.result.readCertificates(message[handshakeHeaderSize:])
+	switch message.Type {
+	case TypeCertificate:
+		err := f.result.readCertificates(message.Body())
 		f.readAtHand()
 		return err
-	case typeServerKeyExchange, typeCertificateRequest, typeServerHelloDone:
+	case TypeServerKeyExchange, TypeCertificateRequest, TypeServerHelloDone:
 		return ErrNoCertificate
 	}
-	return protocolError("message %d in place of Certificate", message[0])
+	return protocolError("message %d in place of Certificate", message.Type)
 }
 
 // readAtHand notes what else the last read brought of the same flight. None of
 // it is worth a wait or an error.
 func (f *fetch) readAtHand() {
-	f.in.records.drain = true
 	for {
-		message, err := f.in.next()
+		message, err := f.in.Next()
 		if err != nil {
 			return
 		}
-		body := message[handshakeHeaderSize:]
-		switch message[0] {
-		case typeServerKeyExchange:
+		body := message.Body()
+		switch message.Type {
+		case TypeServerKeyExchange:
 			f.readServerKeyExchange(body)
-		case typeCertificateRequest:
+		case TypeCertificateRequest:
 			f.result.ClientCertRequested = true
 		}
 	}

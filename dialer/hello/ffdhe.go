@@ -1,4 +1,4 @@
-package rescue
+package hello
 
 import (
 	"crypto/rand"

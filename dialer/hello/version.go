@@ -1,4 +1,4 @@
-package rescue
+package hello
 
 // The versions as they stand on the wire: RFC 6101 §5.2.1 for SSL 3.0, RFC
 // 8446 §4.2.1 for TLS 1.3, each version's own RFC in between.

@@ -1,0 +1,50 @@
+package hello_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"certsweep/dialer/hello"
+)
+
+// What a server sent is read without a connection, in whatever pieces it is at
+// hand: here two records of TLS 1.2 with a ServerHello and a chain of one
+// certificate, three bytes at a time.
+func ExampleReader() {
+	serverHello := append([]byte{2, 0, 0, 38, 3, 3}, append(bytes.Repeat([]byte{7}, 32), 0, 0xC0, 0x2F, 0)...)
+	certificate := []byte{11, 0, 0, 10, 0, 0, 7, 0, 0, 4, 'l', 'e', 'a', 'f'}
+	flight := append([]byte{22, 3, 3, 0, byte(len(serverHello))}, serverHello...)
+	flight = append(append(flight, 22, 3, 3, 0, byte(len(certificate))), certificate...)
+
+	var r hello.Reader
+	var version uint16
+	for len(flight) > 0 {
+		n := min(3, len(flight))
+		if err := r.Feed(flight[:n]); err != nil {
+			panic(err)
+		}
+		flight = flight[n:]
+		m, err := r.Next()
+		if errors.Is(err, hello.ErrMore) {
+			continue
+		} else if err != nil {
+			panic(err)
+		}
+		switch m.Type {
+		case hello.TypeServerHello:
+			server, err := hello.ParseServerHello(m.Body())
+			if err != nil {
+				panic(err)
+			}
+			version = server.Version
+			fmt.Println(hello.VersionName(version), hello.SuiteName(server.CipherSuite))
+		case hello.TypeCertificate:
+			chain, err := hello.ParseCertificates(version, m.Body())
+			fmt.Printf("%q %v\n", chain, err)
+		}
+	}
+	// Output:
+	// 1.2 TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
+	// ["leaf"] <nil>
+}

@@ -1,0 +1,97 @@
+package hello
+
+import "slices"
+
+// Offer is what a ClientHello offers. Its fields are the caller's choice, and
+// what is empty is left out; [Hello13] and [Hello10] are the usual ones.
+type Offer struct {
+	// Version is what stands in the hello itself, TLS 1.2 at most (RFC 8446
+	// §4.1.2), and SupportedVersions in the extension that TLS 1.3 needs.
+	Version           uint16
+	SupportedVersions []uint16
+	// MinVersion and MaxVersion bound what is taken for an answer; 0 is no
+	// bound. TLS 1.3 is taken only if SupportedVersions has it.
+	MinVersion, MaxVersion uint16
+	// In order of preference:
+	CipherSuites     []uint16
+	Groups           []uint16
+	SignatureSchemes []uint16
+	ALPN             []string
+	// KeyShares are the groups that come with a share. A server that prefers
+	// another asks for it, for the price of a round trip.
+	KeyShares []uint16
+	// SessionID has the hello look like a resumption of TLS 1.2, for the sake
+	// of middleboxes (RFC 8446 §D.4).
+	SessionID bool
+	// OCSP, SCT and ExtendedMasterSecret ask for what they are called.
+	OCSP, SCT, ExtendedMasterSecret bool
+}
+
+// Hello13 offers TLS 1.3 and, to servers that do not know it, everything below
+// down to SSL 3.0; some 950 bytes.
+func Hello13() Offer {
+	return Offer{
+		Version:           versionTLS12,
+		SupportedVersions: []uint16{versionTLS13, versionTLS12, versionTLS11, versionTLS10},
+		CipherSuites:      append(suiteIDs(), emptyRenegotiationInfo),
+		Groups:            slices.Concat(groupsPostQuantum, groupsClassic),
+		SignatureSchemes:  signatureSchemes,
+		KeyShares:         firstShares,
+		SessionID:         true,
+		OCSP:              true,
+		SCT:               true,
+		// Some servers in FIPS mode refuse TLS 1.2 without it.
+		ExtendedMasterSecret: true,
+	}
+}
+
+// Hello10 offers TLS 1.0 and SSL 3.0, without supported_versions, ALPN or
+// anything else a server of that time may stumble over. With a server name of
+// up to 50 bytes it is not longer than 255, the most that some servers bear.
+func Hello10() Offer {
+	return Offer{
+		Version:      versionTLS10,
+		CipherSuites: append(slices.Clone(suites10), emptyRenegotiationInfo),
+		Groups:       groups10,
+	}
+}
+
+// Limit returns the offer with no version outside least and most, 0 for no
+// limit. ok is false if nothing is left of it.
+func (o Offer) Limit(least, most uint16) (limited Offer, ok bool) {
+	if most == 0 {
+		most = versionTLS13
+	}
+	o.MinVersion, o.MaxVersion = least, most
+	if len(o.SupportedVersions) == 0 {
+		o.Version = min(o.Version, most)
+		return o, o.Version >= least
+	}
+	o.SupportedVersions = slices.DeleteFunc(slices.Clone(o.SupportedVersions), func(v uint16) bool { return v < least || v > most })
+	o.Version = min(o.Version, most)
+	if most < versionTLS13 {
+		o.KeyShares = nil
+		o.CipherSuites = slices.DeleteFunc(slices.Clone(o.CipherSuites), func(id uint16) bool { return id>>8 == 0x13 })
+	}
+	return o, len(o.SupportedVersions) > 0
+}
+
+// takes reports whether a server may choose a version. One that was not offered
+// is taken if nobody minds: an old server's mistake still shows its certificate.
+func (o *Offer) takes(version uint16) bool {
+	if version == versionTLS13 && !slices.Contains(o.SupportedVersions, version) {
+		return false
+	}
+	return version >= o.MinVersion && (o.MaxVersion == 0 || version <= o.MaxVersion)
+}
+
+// WithoutPostQuantum returns the offer without the groups that have ML-KEM.
+func (o Offer) WithoutPostQuantum() Offer {
+	o.Groups = slices.DeleteFunc(slices.Clone(o.Groups), IsPostQuantum)
+	return o
+}
+
+// PostQuantum reports whether a server may choose a post-quantum group.
+func (o Offer) PostQuantum() bool {
+	return slices.Contains(o.SupportedVersions, versionTLS13) && slices.ContainsFunc(o.Groups, IsPostQuantum)
+}

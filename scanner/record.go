@@ -1,0 +1,115 @@
+package scanner
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"certsweep/dialer"
+	"certsweep/dialer/hello"
+	"certsweep/results"
+	"certsweep/results/certificate"
+)
+
+// Recorder makes the record of a handshake. It is the only place where that
+// happens, whatever the handshake came from. The zero value verifies nothing and
+// shows no more than the leaf. A Recorder is safe for concurrent use.
+type Recorder struct {
+	// Verifier checks chains and names. Nil leaves out the verification, and
+	// the findings that need it.
+	Verifier *results.Verifier
+	// Chain adds the certificates after the leaf to the record, and PEM the
+	// encoded form of every certificate in it.
+	Chain, PEM bool
+}
+
+// Record returns the record of a target whose probe began at a time, learnt h,
+// and ended with err, nil for success. h must not be nil; it is zero if nothing
+// was learnt. It does not block, and keeps nothing of h.
+func (c *Recorder) Record(t *Target, began time.Time, h *dialer.Handshake, err error) *results.Record {
+	r := t.Entry().Record()
+	r.SNI, r.Time, r.Status = h.ServerName, began.UTC().Truncate(time.Millisecond), results.StatusOK
+	r.Timing = results.Timing{
+		Resolve:   milliseconds(h.Timing.Resolve),
+		Connect:   milliseconds(h.Timing.Connect),
+		Handshake: milliseconds(h.Timing.Handshake),
+		Drain:     milliseconds(h.Timing.Drain),
+		Total:     milliseconds(time.Since(began)),
+	}
+	if h.Addr.IsValid() {
+		r.IP = h.Addr.Addr().String()
+	}
+	if err != nil {
+		r.Status, r.Error = results.StatusError, recordError(err)
+	}
+	if h.Method != "" {
+		r.TLS = recordTLS(h)
+	}
+	if h.Drain.End != "" {
+		r.Drain = &results.Drain{Bytes: h.Drain.Bytes, End: string(h.Drain.End)}
+	}
+	c.describe(r, t, h)
+	return r
+}
+
+// describe adds what the certificates say.
+func (c *Recorder) describe(r *results.Record, t *Target, h *dialer.Handshake) {
+	chain := results.ParseChain(h.Certificates, h.Parsed)
+	for i := range chain {
+		if i > 0 && !c.Chain {
+			break
+		}
+		cert := certificate.Read(h.Certificates[i], chain[i], r.Time)
+		if c.PEM {
+			cert.PEM = certificate.EncodePEM(h.Certificates[i])
+		}
+		if i == 0 {
+			r.Certificate = cert
+		} else {
+			r.Chain = append(r.Chain, cert)
+		}
+	}
+	if c.Chain && len(chain) > 0 && r.Chain == nil {
+		r.Chain = []*certificate.Certificate{}
+	}
+	var verdict []results.Finding
+	if c.Verifier != nil && len(chain) > 0 {
+		r.Verification, verdict = c.Verifier.Verify(chain, r.Certificate, t.Endpoint.Name(), r.Time)
+	}
+	r.Findings = results.Find(r, chain, verdict, h.PostQuantumOffered)
+}
+
+func recordTLS(h *dialer.Handshake) *results.TLS {
+	return &results.TLS{
+		Version:            hello.VersionName(h.Version),
+		Cipher:             hello.SuiteName(h.CipherSuite),
+		KeyExchange:        hello.KeyExchangeName(uint16(h.Group), h.CipherSuite),
+		PostQuantum:        hello.IsPostQuantum(uint16(h.Group)),
+		ALPN:               strings.ToValidUTF8(h.ALPN, "\uFFFD"),
+		ClientCertRequired: h.ClientCertRequired,
+		OCSPStapled:        h.OCSPStapled,
+		SCTCount:           h.SCTCount,
+		Method:             string(h.Method),
+	}
+}
+
+// recordError describes a failure of a line, of a probe, or of our own.
+func recordError(err error) *results.Error {
+	e := &results.Error{Phase: results.PhaseLocal, Code: results.CodeInternal}
+	if failed, ok := errors.AsType[*dialer.Error](err); ok {
+		e.Phase, e.Code = string(failed.Phase), string(failed.Code)
+		if failed.Code == dialer.CodeAlert {
+			e.Alert = &results.Alert{Name: dialer.AlertName(failed.Alert), Number: int(failed.Alert)}
+		}
+		err = failed.Err
+	} else if line, ok := errors.AsType[*LineError](err); ok {
+		e.Phase, e.Code = results.PhaseInput, line.Code
+	}
+	e.Message = results.Shorten(err.Error(), maxText)
+	return e
+}
+
+// milliseconds returns d in milliseconds, to the microsecond.
+func milliseconds(d time.Duration) float64 {
+	return float64(d.Microseconds()) / 1000
+}
