@@ -19,6 +19,7 @@ const (
 	alertUnsupportedExtension   = 110
 	alertUnrecognizedName       = 112
 	alertCertificateRequired    = 116
+	alertNoApplicationProtocol  = 120
 )
 
 // alertNames has the names of RFC 8446 §6 and, for the alerts that only older

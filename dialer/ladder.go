@@ -84,6 +84,10 @@ func (d *Dialer) rescue(ctx context.Context, e Endpoint, h *Handshake, failure *
 	}
 	for _, rung := range d.rungs {
 		d.rescued.Add(1)
+		if failure.Alert == alertNoApplicationProtocol {
+			// The protocols are what it refused.
+			rung.offer.ALPN = nil
+		}
 		got, err := d.fetch(ctx, e, h.Addr, &hello.Client{Offer: rung.offer, ServerName: h.ServerName})
 		if len(got.Certificates) > 0 {
 			h.keepRescued(&rung, &got)

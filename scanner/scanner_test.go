@@ -290,3 +290,70 @@ func ExampleScanner_Scan() {
 	// 1 error input bad_target
 	// <nil>
 }
+
+// TestScanDone: a target is done once, after its last record, and one that
+// begins no more is never.
+func TestScanDone(t *testing.T) {
+	for name, test := range map[string]struct {
+		list     string
+		scanner  scanner.Scanner
+		records  int
+		stopFrom int // records
+	}{
+		"lines of all kinds": {"a.test\nnot a target\n192.0.2.0/30\n", scanner.Scanner{}, 6, 0},
+		"all addresses": {"a.test\nb.test\n", scanner.Scanner{Lookup: func(context.Context, string) ([]netip.Addr, error) {
+			return []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")}, nil
+		}}, 4, 0},
+		"one host": {strings.Repeat("a.test\n", 10), scanner.Scanner{PerHost: 1}, 10, 0},
+		"stopped":  {strings.Repeat("a.test\n", 10), scanner.Scanner{PerHost: 1, Workers: 1}, 1, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				stop := make(chan struct{})
+				s := test.scanner
+				s.Stop = stop
+				s.Probe = func(context.Context, dialer.Endpoint) (dialer.Handshake, error) {
+					time.Sleep(time.Second)
+					return dialer.Handshake{}, nil
+				}
+				records, taken, done := make(map[int]int), 0, make(map[int]int)
+				targets := func(yield func(scanner.Target, error) bool) {
+					for target, err := range scanner.ReadTargets(strings.NewReader(test.list), nil) {
+						id := taken
+						taken++
+						target.Done = func() {
+							if records[target.Line] == 0 {
+								t.Errorf("target %d is done before it has a record", id)
+							}
+							done[id]++
+						}
+						if !yield(target, err) {
+							return
+						}
+					}
+				}
+				total := 0
+				if err := s.Scan(t.Context(), targets, func(r *results.Record) error {
+					records[r.Line]++
+					if total++; total == test.stopFrom {
+						close(stop)
+					}
+					return nil
+				}); err != nil {
+					t.Fatal(err)
+				}
+				for id, n := range done {
+					if n != 1 {
+						t.Errorf("target %d was done %d times", id, n)
+					}
+				}
+				if test.stopFrom == 0 && (total != test.records || len(done) != taken) {
+					t.Errorf("%d records, %d of %d targets done", total, len(done), taken)
+				}
+				if test.stopFrom > 0 && len(done) != total {
+					t.Errorf("%d records, %d targets done", total, len(done))
+				}
+			})
+		})
+	}
+}

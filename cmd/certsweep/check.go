@@ -75,28 +75,22 @@ func (e *environment) check(args []string) error {
 		return o.unknown(e.stdout, err)
 	}
 	if o.scan.help {
-		_, err := io.WriteString(e.stdout, checkUsage)
+		_, err := io.WriteString(e.stdout, checkUsage())
 		return err
 	}
 	if done, err := e.inform(&o.scan); done {
 		return err
 	}
-	c, err := e.newCheck(fs, &o)
+	c, err := e.openCheck(fs, &o)
 	if err != nil {
 		return o.unknown(e.stdout, err)
 	}
-	defer c.reports.abort()
-	defer c.list.Close()
-	if len(o.from) > 0 {
-		err = c.readSaved()
-	} else {
-		err = c.scan()
-	}
-	return c.finish(err)
+	defer c.close()
+	return c.finish(c.run())
 }
 
-// newCheck reads and opens all that a check needs before anything is dialed.
-func (e *environment) newCheck(fs *pflag.FlagSet, o *checkOptions) (*check, error) {
+// openCheck reads and opens all that a check needs before anything is dialed.
+func (e *environment) openCheck(fs *pflag.FlagSet, o *checkOptions) (*check, error) {
 	if err := o.validate(fs); err != nil {
 		return nil, err
 	}
@@ -117,12 +111,34 @@ func (e *environment) newCheck(fs *pflag.FlagSet, o *checkOptions) (*check, erro
 		return nil, err
 	}
 	c.policy.Expectations = &c.list.expectations
-	c.reports, err = openReports(o, e.stdout, report.Options{Now: time.Now(), Locate: c.list.locate, Color: e.color()})
-	if err != nil {
+	if err := c.openReports(); err != nil {
 		c.list.Close()
 		return nil, err
 	}
 	return c, nil
+}
+
+// openReports opens what the next run writes to.
+func (c *check) openReports() (err error) {
+	c.reports, err = openReports(c.options, c.stdout, report.Options{Now: time.Now(), Locate: c.list.locate, Color: c.color()})
+	return err
+}
+
+// run judges every endpoint once, and returns what ended that early. With its
+// reports opened anew, a check may run and finish again.
+func (c *check) run() error {
+	c.summary = policy.Summary{}
+	c.policy.Baseline.Reset()
+	if len(c.options.from) > 0 {
+		return c.readSaved()
+	}
+	return c.scan()
+}
+
+// close gives up what was not finished.
+func (c *check) close() {
+	c.reports.abort()
+	c.list.Close()
 }
 
 // validate checks what no single flag can, before anything is read.
@@ -153,7 +169,7 @@ func (o *checkOptions) validate(fs *pflag.FlagSet) error {
 	return nil
 }
 
-// check is a run of the command.
+// check is what a run of the command needs, and what it has come to.
 type check struct {
 	*environment
 	options *checkOptions

@@ -30,7 +30,7 @@ import (
 // that there are.
 func TestCheckUsageHasEveryFlag(t *testing.T) {
 	var told []string
-	for _, match := range regexp.MustCompile(`(?m)^  (?:-[a-zA-Z0-9], |    )--([a-z0-9-]+)`).FindAllStringSubmatch(checkUsage, -1) {
+	for _, match := range regexp.MustCompile(`(?m)^  (?:-[a-zA-Z0-9], |    )--([a-z0-9-]+)`).FindAllStringSubmatch(checkUsage(), -1) {
 		told = append(told, match[1])
 	}
 	var flags []string
@@ -38,7 +38,7 @@ func TestCheckUsageHasEveryFlag(t *testing.T) {
 	new(checkOptions).register(fs)
 	fs.VisitAll(func(f *pflag.Flag) {
 		flags = append(flags, f.Name)
-		if f.Shorthand != "" && !strings.Contains(checkUsage, "  -"+f.Shorthand+", --"+f.Name) {
+		if f.Shorthand != "" && !strings.Contains(checkUsage(), "  -"+f.Shorthand+", --"+f.Name) {
 			t.Errorf("-%s is not told beside --%s", f.Shorthand, f.Name)
 		}
 	})
@@ -47,7 +47,7 @@ func TestCheckUsageHasEveryFlag(t *testing.T) {
 	if !slices.Equal(told, flags) {
 		t.Errorf("told  %q\nflags %q", told, flags)
 	}
-	for i, line := range strings.Split(checkUsage, "\n") {
+	for i, line := range strings.Split(checkUsage(), "\n") {
 		if len(line) > 100 {
 			t.Errorf("line %d is %d wide", i+1, len(line))
 		}

@@ -153,14 +153,7 @@ func (l *list) count(complete func(iter.Seq2[scanner.Target, error]) iter.Seq2[s
 	if err != nil {
 		return 0, err
 	}
-	n := 0
-	for _, err := range targets {
-		if err != nil {
-			return 0, err
-		}
-		n++
-	}
-	return n, nil
+	return count(targets)
 }
 
 // locate returns a line's file and its number there, or "" for a target of no

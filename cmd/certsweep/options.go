@@ -136,10 +136,10 @@ func parseFlags(command string, args []string, o interface{ register(*pflag.Flag
 	return fs, nil
 }
 
-// parseEnvironment sets the flags that were not given.
 // opposites are flags that exclude each other.
 var opposites = map[string]string{"ipv4": "ipv6", "ipv6": "ipv4", "sni": "no-sni", "no-sni": "sni"}
 
+// parseEnvironment sets the flags that were not given.
 func parseEnvironment(fs *pflag.FlagSet) (err error) {
 	fs.VisitAll(func(f *pflag.Flag) {
 		name := "CERTSWEEP_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))

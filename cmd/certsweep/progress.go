@@ -140,8 +140,13 @@ func (in *input) count(complete func(iter.Seq2[scanner.Target, error]) iter.Seq2
 		return 0, err
 	}
 	defer again.Close()
+	return count(complete(scanner.ReadTargets(again, knownAttribute)))
+}
+
+// count returns the number of targets, unless they are too many.
+func count(targets iter.Seq2[scanner.Target, error]) (int, error) {
 	n := 0
-	for _, err := range complete(scanner.ReadTargets(again, knownAttribute)) {
+	for _, err := range targets {
 		if err != nil {
 			return 0, err
 		}

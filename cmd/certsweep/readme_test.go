@@ -72,7 +72,7 @@ func TestFlagsAreDocumented(t *testing.T) {
 		table = append(table, strings.Fields(span)[0])
 	}
 	var text []string
-	for _, match := range regexp.MustCompile(`(?m)^ +(-\w)?,? *(--[\w-]+)`).FindAllStringSubmatch(usage, -1) {
+	for _, match := range regexp.MustCompile(`(?m)^ +(-\w)?,? *(--[\w-]+)`).FindAllStringSubmatch(usage(), -1) {
 		text = append(text, slices.DeleteFunc(match[1:], func(s string) bool { return s == "" })...)
 	}
 	for name, got := range map[string][]string{"README.md": table, "the usage": text} {

@@ -112,7 +112,7 @@ func notEmpty(targets iter.Seq2[scanner.Target, error]) iter.Seq2[scanner.Target
 func (e *environment) inform(o *options) (done bool, err error) {
 	switch {
 	case o.help:
-		_, err = io.WriteString(e.stdout, usage)
+		_, err = io.WriteString(e.stdout, usage())
 	case o.version:
 		_, err = fmt.Fprintln(e.stdout, "certsweep", version())
 	default:

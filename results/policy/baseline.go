@@ -15,7 +15,7 @@ import (
 
 // Baseline is what an earlier scan saw, to compare a later one with. Fill it
 // with [Baseline.Add] and set [Policy.Baseline]; the zero value is empty. It
-// notes which of its endpoints were judged, so it serves one run, and one
+// notes which of its endpoints were judged, so it serves one run until Reset, and one
 // goroutine. Its memory grows with the endpoints of the earlier scan, some 300
 // bytes for each.
 type Baseline struct {
@@ -144,6 +144,17 @@ func (p *past) compare(r *results.Record) []string {
 // changed.
 func onClock(f results.Finding) bool {
 	return f == results.Expired || f == results.NotYetValid || f == results.ExpiresSoon
+}
+
+// Reset forgets which endpoints were judged, so that another set of records can
+// be. A nil Baseline has none.
+func (b *Baseline) Reset() {
+	if b == nil {
+		return
+	}
+	for _, was := range b.endpoints {
+		was.judged = false
+	}
 }
 
 // Gone yields a verdict for every endpoint of the baseline that no judged record
