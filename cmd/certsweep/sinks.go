@@ -41,7 +41,7 @@ func openOutput(o *options, stdout *os.File) (*output, error) {
 		file, err = createOutput(name)
 	}
 	if errors.Is(err, fs.ErrExist) {
-		return nil, usageError("%s exists already: go on with it (--resume), remove it, or choose another name", name)
+		return nil, usageError("%s exists already: resume it (--resume), remove it, or choose another name", name)
 	}
 	if err != nil {
 		return nil, &exitError{exitUsage, err}

@@ -68,12 +68,12 @@ func describe(f results.Finding, r *results.Record) string {
 	case results.NameMismatch:
 		return fmt.Sprintf("certificate is not for %s but for %s: add the name, or serve the right certificate", askedFor(r), names(c))
 	case results.NoNames:
-		return "certificate has no subject alternative name: clients ignore the common name, issue it anew with one"
+		return "certificate has no subject alternative name: clients ignore the common name, reissue it with one"
 	case results.WeakKey:
 		// The finding is about the chain as well, which the record may lack.
-		return fmt.Sprintf("weak key in the chain (the leaf's is %s): issue anew with ECDSA P-256 or RSA 2048", key(c.PublicKey))
+		return fmt.Sprintf("weak key in the chain (the leaf's is %s): reissue with ECDSA P-256 or RSA 2048", key(c.PublicKey))
 	case results.WeakSignature:
-		return fmt.Sprintf("weak signature in the chain (the leaf's is %s): issue anew with SHA-256", c.SignatureAlgorithm)
+		return fmt.Sprintf("weak signature in the chain (the leaf's is %s): reissue with SHA-256", c.SignatureAlgorithm)
 	case results.OldProtocol:
 		return fmt.Sprintf("old protocol (%s): enable TLS 1.2 and 1.3", protocol(t.Version))
 	case results.WeakCipher:
@@ -85,12 +85,12 @@ func describe(f results.Finding, r *results.Record) string {
 		}
 		return fmt.Sprintf("key exchange is not post-quantum (%s): enable X25519MLKEM768 and TLS 1.3", group)
 	case results.LongValidity:
-		return fmt.Sprintf("valid for %s in all, which clients refuse of public CAs: issue anew for less", span(c.NotAfter.Sub(c.NotBefore)))
+		return fmt.Sprintf("valid for %s in all, which clients refuse of public CAs: reissue for less", span(c.NotAfter.Sub(c.NotBefore)))
 	case results.Malformed:
 		if c.ParseError == "" {
 			return "malformed certificate in the chain above the leaf: serve another chain"
 		}
-		return fmt.Sprintf("malformed certificate (%s): issue it anew", c.ParseError)
+		return fmt.Sprintf("malformed certificate (%s): reissue it", c.ParseError)
 	}
 	return strings.ReplaceAll(string(f), "_", " ")
 }

@@ -22,7 +22,7 @@ func (j *judgement) identity(c *certificate.Certificate) {
 	for _, want := range e.Names {
 		if !covers(c, want) {
 			j.report(CodeName, func() string {
-				return fmt.Sprintf("certificate is for %s, %s is missing: issue it anew with that name", names(c), want)
+				return fmt.Sprintf("certificate is for %s, %s is missing: reissue it with that name", names(c), want)
 			})
 			break
 		}

@@ -69,9 +69,9 @@ func describeError(r *results.Record) string {
 
 // errorTexts says for each error code what happened and what to look at.
 var errorTexts = map[string]string{
-	results.CodeBadTarget:         "the line is no target: mend it",
-	results.CodeLineTooLong:       "the line is too long: mend it",
-	results.CodeDNSNotFound:       "the name does not exist: mend the name or its DNS",
+	results.CodeBadTarget:         "the line is no target: fix it",
+	results.CodeLineTooLong:       "the line is too long: fix it",
+	results.CodeDNSNotFound:       "the name does not exist: fix the name or its DNS",
 	results.CodeDNSTimeout:        "the name servers do not answer: scan again, or look at the DNS",
 	results.CodeDNSFailure:        "the name servers fail: look at the DNS",
 	results.CodeCanceled:          "the scan was stopped first: scan again",
@@ -91,6 +91,6 @@ var errorTexts = map[string]string{
 	results.CodeMemoryCap:         "given up for --max-memory: raise it, or scan less at a time",
 	results.CodeInternal:          "certsweep failed on it, which is a bug: please report it",
 	results.CodeNoRecord:          "no saved record is about it: scan it",
-	results.CodeStartTLSRefused:   "the peer offers no STARTTLS: enable it, or mend the target's scheme",
+	results.CodeStartTLSRefused:   "the peer offers no STARTTLS: enable it, or fix the target's scheme",
 	results.CodeStartTLSInjection: "the peer sent data behind its STARTTLS answer, which may be an attack: look at the path to it",
 }

@@ -17,7 +17,7 @@ func (j *judgement) validity(c *certificate.Certificate) {
 			if c.ParseError != "" {
 				return describe(results.Malformed, j.record)
 			}
-			return "the certificate's dates cannot be read: issue it anew"
+			return "the certificate's dates cannot be read: reissue it"
 		})
 		return
 	}
@@ -32,7 +32,7 @@ func (j *judgement) validity(c *certificate.Certificate) {
 		return
 	case j.now.Before(c.NotBefore):
 		j.report(Code(results.NotYetValid), func() string {
-			return fmt.Sprintf("not valid for another %s (until %s): serve the certificate before it, or mend the issuer's clock",
+			return fmt.Sprintf("not valid for another %s (until %s): serve the certificate before it, or fix the issuer's clock",
 				span(c.NotBefore.Sub(j.now)), date(c.NotBefore))
 		})
 	}
