@@ -135,6 +135,9 @@ func descriptors(t *testing.T) int {
 
 // TestDescriptors has probes of all kinds side by side, and what they leave.
 func TestDescriptors(t *testing.T) {
+	if testing.Short() {
+		t.Skip("uses up the descriptors")
+	}
 	farm := newFarm(t, "good", "tls12", "client-cert-tls13", "handshake-failure", "plain-http", "refused", "eof-after-hello",
 		"reset-after-hello", "silent", "unoffered-suite", "bad-signature-tls13", "no-close-notify", "ignores-close", "reset-on-close",
 		"flood", "key-update-flood")

@@ -71,6 +71,9 @@ func TestUnknownAttribute(t *testing.T) {
 // TestCheckFarm checks every case of the farm with the default policy: each
 // has the level that what it has to show asks for.
 func TestCheckFarm(t *testing.T) {
+	if testing.Short() {
+		t.Skip("checks the whole farm")
+	}
 	t.Parallel()
 	farm, err := dialertest.Start()
 	if err != nil {

@@ -37,6 +37,9 @@ func endlessCertificate(c net.Conn) {
 // twice the limit, all at once: the process stays below it, and every target
 // has its record.
 func TestMaxMemoryHolds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("sends a gigabyte")
+	}
 	const targets, limit = 500, 128 << 20
 	s := dialertest.NewRaw(endlessCertificate)
 	defer s.Close()

@@ -69,6 +69,9 @@ func exitStatus(t *testing.T, err error) int {
 // TestFirstSignalFinishes: what is in flight has its record, and the summary
 // is true, though the list is still open.
 func TestFirstSignalFinishes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits in real time")
+	}
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		cmd, out, stderr := scanInFlight(t, "1s")
 		if err := cmd.Process.Signal(sig); err != nil {

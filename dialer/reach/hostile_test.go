@@ -147,6 +147,9 @@ func hostileStrangers() []hostilePeer {
 // is told for what it is, and that nothing is left behind: no goroutine, no
 // descriptor, no socket in the kernel that says goodbye to nobody.
 func TestHostilePeers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits out every hostile peer")
+	}
 	dialertest.NewTLS(new(tls.Config)).Close() // the poller's descriptors stay
 	before, goroutines := descriptorCount(t), goleak.IgnoreCurrent()
 	t.Run("peer", func(t *testing.T) {

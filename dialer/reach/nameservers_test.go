@@ -84,6 +84,9 @@ func TestRealNameServers(t *testing.T) {
 // TestRealNameServerDies has a name server that is there, then drops every
 // packet, and then is not there.
 func TestRealNameServerDies(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for a name server that is dead")
+	}
 	t.Parallel()
 	p := startLossyProxy(t, startUnbound(t), 0, 0)
 	r := &dialer.Resolver{Servers: []string{p.addr()}}

@@ -149,6 +149,9 @@ func probeReal(t *testing.T, addr netip.AddrPort, s realSettings, n int) dialer.
 
 // TestRealServers has servers as they come from Debian's packages.
 func TestRealServers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a dozen servers")
+	}
 	ca := dialertest.NewCA("Real Root", dialertest.P256)
 	for _, server := range realServers {
 		for _, test := range []struct {

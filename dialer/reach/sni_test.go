@@ -171,6 +171,9 @@ func TestNoApplicationProtocol(t *testing.T) {
 // sends no hello by hand and makes one connection each. The benchmark does the
 // same for any number of them.
 func TestGoodEndpointsNeedNoRescue(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes 2,000 handshakes")
+	}
 	probeGood(t, 2000)
 }
 
