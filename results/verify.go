@@ -1,13 +1,10 @@
 package results
 
 import (
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/asn1"
 	"errors"
 	"net/netip"
 	"strings"
-	"sync"
 	"time"
 
 	"certsweep/results/certificate"
@@ -28,31 +25,58 @@ func ParseChain(ders [][]byte, parsed []*x509.Certificate) []*x509.Certificate {
 }
 
 // Verifier checks certificate chains against trust anchors, and leaves against
-// names. It is safe for concurrent use; Roots must not be changed once it was
-// used.
+// names. Its fields must not be changed once it was used; then it is safe for
+// concurrent use.
 //
-// It remembers issuers whose own chain was found good, so that under an
-// intermediate only the leaf's signature is new work.
+// It remembers what it found above an intermediate, so that under the same one
+// only the leaf's signature is new work. What it says of a chain does not
+// depend on what it was asked before. What one chain costs is bounded (work.go).
 type Verifier struct {
 	// Roots are the trust anchors; nil means the system's.
 	Roots *x509.CertPool
+	// Constrained reports whether a trust anchor was added to Roots together
+	// with a constraint function ([x509.CertPool.AddCertWithConstraint]),
+	// which a pool does not tell: chains to such an anchor are checked as a
+	// whole each time. Nil means that none was.
+	Constrained func(anchor *x509.Certificate) bool
 
-	mu      sync.RWMutex
-	issuers map[[sha256.Size]byte]*issuer
+	memory memory
 }
 
-// issuer is an intermediate with a good chain of its own to a trust anchor.
-type issuer struct {
-	pool *x509.CertPool // holds it alone
-	// length counts the certificates from it to the anchor, both included.
+// path is a way from a leaf, or from what stands above it, to a trust anchor.
+type path struct {
+	// length counts the certificates.
 	length int
-	// The time in which all of the certificates above it are valid.
-	notBefore, notAfter time.Time
+	// notAfter is when the first of them expires.
+	notAfter time.Time
 }
 
-// maxIssuers bounds the memory of a Verifier. The public web has some 2,000
-// intermediates in use.
-const maxIssuers = 4096
+// bestPath returns what of a leaf's chains stands above it and lasts longest,
+// and of several such the shortest.
+func bestPath(chains [][]*x509.Certificate) path {
+	var best path
+	for i, chain := range chains {
+		p := path{length: len(chain) - 1, notAfter: chain[len(chain)-1].NotAfter}
+		for _, c := range chain[1:] {
+			if c.NotAfter.Before(p.notAfter) {
+				p.notAfter = c.NotAfter
+			}
+		}
+		if d := p.notAfter.Compare(best.notAfter); i == 0 || d > 0 || d == 0 && p.length < best.length {
+			best = p
+		}
+	}
+	return best
+}
+
+// under returns the path of a leaf below p.
+func (p path) under(leaf *x509.Certificate) path {
+	p.length++
+	if leaf.NotAfter.Before(p.notAfter) {
+		p.notAfter = leaf.NotAfter
+	}
+	return p
+}
 
 // Verify checks the chain, leaf first, as it was received at the time now, and
 // whether the leaf is for name. An entry of chain that could not be parsed is
@@ -65,12 +89,14 @@ func (v *Verifier) Verify(chain []*x509.Certificate, leaf *certificate.Certifica
 	if chain[0] == nil {
 		out.Error = "the certificate is malformed"
 	} else {
-		length, err := v.chain(chain, now)
-		out.Trusted, out.ChainLength = err == nil, length
+		found, err := v.chain(chain, now)
+		out.Trusted = err == nil
 		if err != nil {
-			out.Error = strings.TrimPrefix(err.Error(), "x509: ")
+			out.Error = verificationError(err)
 		}
-		if length == 0 {
+		if found != nil {
+			out.ChainLength = found.length
+		} else {
 			findings = append(findings, untrusted(chain, leaf)...)
 		}
 	}
@@ -80,16 +106,22 @@ func (v *Verifier) Verify(chain []*x509.Certificate, leaf *certificate.Certifica
 	return out, findings
 }
 
-// chain returns the length of a chain to a trust anchor, and why it is not
-// good now. A chain that only the leaf's own dates spoil has a length.
-func (v *Verifier) chain(chain []*x509.Certificate, now time.Time) (int, error) {
+// maxVerificationError bounds [Verification.Error], in bytes: crypto/x509 quotes
+// names of the certificates in some of its messages.
+const maxVerificationError = 300
+
+func verificationError(err error) string {
+	return Shorten(strings.TrimPrefix(err.Error(), "x509: "), maxVerificationError)
+}
+
+// chain returns the best path to a trust anchor, and why it is not good now. A
+// path that only the leaf's own dates spoil is returned with the error.
+func (v *Verifier) chain(chain []*x509.Certificate, now time.Time) (*path, error) {
 	leaf := chain[0]
-	if length := v.remembered(chain, now); length > 0 {
-		return length, nil
-	}
-	length, err := v.build(chain, now)
+	above, refused := candidates(chain)
+	found, err := v.build(leaf, above, now)
 	if err == nil {
-		return length, nil
+		return found, nil
 	}
 	// Expiry hides whatever else x509.Verify would have said. Ask again at a
 	// time at which the leaf was valid.
@@ -101,106 +133,38 @@ func (v *Verifier) chain(chain []*x509.Certificate, now time.Time) (int, error) 
 			then = leaf.NotBefore
 		}
 		if !then.Equal(now) {
-			if length := v.remembered(chain, then); length > 0 {
-				return length, err
-			}
-			length, _ = v.build(chain, then)
+			found, _ = v.build(leaf, above, then)
 		}
 	}
-	return length, err
+	if found == nil && refused != nil {
+		err = refused
+	}
+	return found, err
 }
 
-// build looks for a chain with every signature checked, and remembers its
-// issuer.
-func (v *Verifier) build(chain []*x509.Certificate, now time.Time) (int, error) {
-	intermediates := x509.NewCertPool()
-	for _, c := range chain[1:] {
-		if c != nil {
-			intermediates.AddCert(c)
-		}
+// build looks for the best path from a leaf to a trust anchor.
+func (v *Verifier) build(leaf *x509.Certificate, above []*x509.Certificate, now time.Time) (*path, error) {
+	if known := v.recall(leaf, above, now); known != nil {
+		return known, nil
 	}
-	chains, err := chain[0].Verify(x509.VerifyOptions{
+	foreseen := work{anchors: v.anchors(), above: above}
+	if !foreseen.affordable([]*x509.Certificate{leaf}) {
+		return nil, errWork
+	}
+	intermediates := x509.NewCertPool()
+	for _, c := range above {
+		intermediates.AddCert(c)
+	}
+	chains, err := leaf.Verify(x509.VerifyOptions{
 		Roots:         v.Roots,
 		Intermediates: intermediates,
 		CurrentTime:   now,
 	})
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	best := chains[0]
-	for _, c := range chains[1:] {
-		if len(c) < len(best) {
-			best = c
-		}
-	}
-	v.remember(best)
-	return len(best), nil
-}
-
-// remembered returns the length of a chain whose issuer is known to be good,
-// or 0.
-func (v *Verifier) remembered(chain []*x509.Certificate, now time.Time) int {
-	for _, c := range chain[1:] {
-		if c == nil || string(c.RawSubject) != string(chain[0].RawIssuer) {
-			continue
-		}
-		v.mu.RLock()
-		known := v.issuers[sha256.Sum256(c.Raw)]
-		v.mu.RUnlock()
-		if known == nil || now.Before(known.notBefore) || now.After(known.notAfter) {
-			continue
-		}
-		// The issuer stands as the anchor: one signature, and all other
-		// checks of a leaf.
-		if _, err := chain[0].Verify(x509.VerifyOptions{Roots: known.pool, CurrentTime: now}); err == nil {
-			return 1 + known.length
-		}
-	}
-	return 0
-}
-
-// remember keeps the leaf's issuer. Where a certificate above the leaf has
-// name constraints, what is good for one leaf is not for another, and the
-// anchor's own issuer needs no shortcut.
-func (v *Verifier) remember(chain []*x509.Certificate) {
-	if len(chain) < 3 {
-		return
-	}
-	above := chain[1:]
-	known := &issuer{pool: x509.NewCertPool(), length: len(above), notBefore: above[0].NotBefore, notAfter: above[0].NotAfter}
-	for _, c := range above {
-		if hasNameConstraints(c) {
-			return
-		}
-		if c.NotBefore.After(known.notBefore) {
-			known.notBefore = c.NotBefore
-		}
-		if c.NotAfter.Before(known.notAfter) {
-			known.notAfter = c.NotAfter
-		}
-	}
-	known.pool.AddCert(above[0])
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.issuers == nil {
-		v.issuers = make(map[[sha256.Size]byte]*issuer)
-	}
-	if len(v.issuers) >= maxIssuers {
-		clear(v.issuers)
-	}
-	v.issuers[sha256.Sum256(above[0].Raw)] = known
-}
-
-// oidNameConstraints is id-ce-nameConstraints, RFC 5280 §4.2.1.10.
-var oidNameConstraints = asn1.ObjectIdentifier{2, 5, 29, 30}
-
-func hasNameConstraints(c *x509.Certificate) bool {
-	for _, e := range c.Extensions {
-		if e.Id.Equal(oidNameConstraints) {
-			return true
-		}
-	}
-	return false
+	v.remember(leaf, above, chains, now)
+	return new(bestPath(chains).under(leaf)), nil
 }
 
 // untrusted says how a chain fails to reach an anchor.

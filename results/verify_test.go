@@ -173,7 +173,7 @@ func TestVerifyKeepsNameConstraints(t *testing.T) {
 			t.Errorf("a name outside the constraint: %+v %v", got, findings)
 		}
 	}
-	if len(v.issuers) != 0 {
+	if len(v.memory.known) != 0 {
 		t.Error("an issuer under a name constraint is remembered")
 	}
 }

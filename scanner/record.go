@@ -34,7 +34,6 @@ func (c *Recorder) Record(t *Target, began time.Time, h *dialer.Handshake, err e
 		Connect:   milliseconds(h.Timing.Connect),
 		Handshake: milliseconds(h.Timing.Handshake),
 		Drain:     milliseconds(h.Timing.Drain),
-		Total:     milliseconds(time.Since(began)),
 	}
 	if h.Addr.IsValid() {
 		r.IP = h.Addr.Addr().String()
@@ -49,6 +48,7 @@ func (c *Recorder) Record(t *Target, began time.Time, h *dialer.Handshake, err e
 		r.Drain = &results.Drain{Bytes: h.Drain.Bytes, End: string(h.Drain.End)}
 	}
 	c.describe(r, t, h)
+	r.Timing.Total = milliseconds(time.Since(began))
 	return r
 }
 

@@ -283,6 +283,7 @@ func (o *options) verifier() (*results.Verifier, error) {
 		}
 		return nil, nil
 	case "mozilla":
+		constrained := make(map[string]bool) // by the certificate
 		for root := range bundle.Roots() {
 			cert, err := x509.ParseCertificate(root.Certificate)
 			if err != nil {
@@ -292,8 +293,10 @@ func (o *options) verifier() (*results.Verifier, error) {
 				roots.AddCert(cert)
 			} else {
 				roots.AddCertWithConstraint(cert, root.Constraint)
+				constrained[string(cert.Raw)] = true
 			}
 		}
+		return &results.Verifier{Roots: roots, Constrained: func(anchor *x509.Certificate) bool { return constrained[string(anchor.Raw)] }}, nil
 	case "system":
 		system, err := x509.SystemCertPool()
 		if err != nil || system.Equal(x509.NewCertPool()) {
