@@ -37,6 +37,12 @@ type Result struct {
 	// Group, it is not waited for below TLS 1.3.
 	ClientCertRequested bool
 
+	// KeyProved says that the server signed its part of this handshake with the
+	// key of its certificate. It is false if that cannot be told: a key exchange
+	// without a signature, an algorithm that Go does not have, a signature that
+	// did not come.
+	KeyProved bool
+
 	// Certificates holds the bytes as they were received, leaf first.
 	Certificates [][]byte
 }

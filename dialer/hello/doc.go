@@ -5,9 +5,8 @@
 // TLS 1.2 that message is in clear whatever suite was chosen, under TLS 1.3 it
 // takes one key agreement and the decryption of a few records.
 //
-// It verifies nothing, neither a signature nor a Finished message: whoever sits
-// between may have written what it returns. A record made from it says so in
-// tls.method.
+// It checks the server's signature if it can ([Result.KeyProved]), and never a
+// Finished message. A record made from it says so in tls.method.
 //
 // Most callers want [Client.Fetch], with [Hello13] first, and with [Hello10] on
 // a new connection if that ends in protocol_version, EOF or a reset. Who has a

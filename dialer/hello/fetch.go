@@ -6,6 +6,7 @@ import (
 	"hash"
 	"io"
 	"net"
+	"slices"
 	"strings"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -18,6 +19,8 @@ type fetch struct {
 	in     Reader
 	hello  *clientHello
 	result Result
+
+	serverRandom [32]byte
 }
 
 func (f *fetch) run() error {
@@ -57,7 +60,7 @@ func (f *fetch) run() error {
 	if err := f.startDecrypting(suite, server, transcript); err != nil {
 		return err
 	}
-	return f.readEncrypted()
+	return f.readEncrypted(transcript)
 }
 
 // sendHello sends the ClientHello and returns it as it goes into the
@@ -89,6 +92,7 @@ func (f *fetch) readServerHello() (ServerHello, []byte, error) {
 	}
 	server, err := ParseServerHello(message.Body())
 	f.result.Version, f.result.CipherSuite = server.Version, server.CipherSuite
+	f.serverRandom = server.Random
 	f.result.ALPN, f.result.OCSPStapled, f.result.SCTCount = server.ALPN, server.OCSP, server.SCTs
 	if server.Version == versionTLS13 {
 		f.result.Group = server.Group
@@ -193,7 +197,7 @@ func (f *fetch) startDecrypting(suite suite13, server ServerHello, transcript ha
 }
 
 // readEncrypted reads the server's flight of TLS 1.3, RFC 8446 §4.3.
-func (f *fetch) readEncrypted() error {
+func (f *fetch) readEncrypted(transcript hash.Hash) error {
 	for {
 		message, err := f.next()
 		if err != nil {
@@ -206,13 +210,27 @@ func (f *fetch) readEncrypted() error {
 		case TypeCertificateRequest:
 			f.result.ClientCertRequested = true
 		case TypeCertificate:
-			return f.result.readCertificates13(body)
+			err := f.result.readCertificates13(body)
+			if err == nil {
+				transcript.Write(message.Raw)
+				f.result.KeyProved = f.readCertificateVerify(transcript)
+			}
+			return err
 		case TypeCertificateVerify, TypeFinished:
 			return ErrNoCertificate
 		default:
 			return protocolError("message %d in place of Certificate", message.Type)
 		}
+		transcript.Write(message.Raw)
 	}
+}
+
+// readCertificateVerify reports whether the next message proves the key. That
+// it does not come is no error: there is a certificate.
+func (f *fetch) readCertificateVerify(transcript hash.Hash) bool {
+	message, err := f.next()
+	return err == nil && message.Type == TypeCertificateVerify &&
+		proves13(f.result.Certificates[0], message.Body(), transcript.Sum(nil))
 }
 
 // readClear reads the server's flight up to TLS 1.2, RFC 5246 §7.3.
@@ -224,7 +242,7 @@ func (f *fetch) readClear() error {
 	switch message.Type {
 	case TypeCertificate:
 		err := f.result.readCertificates(message.Body())
-		f.readAtHand()
+		f.readKeyExchange()
 		return err
 	case TypeServerKeyExchange, TypeCertificateRequest, TypeServerHelloDone:
 		return ErrNoCertificate
@@ -232,31 +250,47 @@ func (f *fetch) readClear() error {
 	return protocolError("message %d in place of Certificate", message.Type)
 }
 
-// readAtHand notes what else the last read brought of the same flight. None of
-// it is worth a wait or an error.
-func (f *fetch) readAtHand() {
+// readKeyExchange reads on to the ServerKeyExchange message, if the suite has
+// one that is signed, and notes what else is at hand of the same flight. What
+// does not come is no error: there is a certificate.
+func (f *fetch) readKeyExchange() {
+	next := f.in.Next
+	if signs(SuiteName(f.result.CipherSuite)) {
+		next = f.next
+	}
 	for {
-		message, err := f.in.Next()
+		message, err := next()
 		if err != nil {
 			return
 		}
-		body := message.Body()
 		switch message.Type {
 		case TypeServerKeyExchange:
-			f.readServerKeyExchange(body)
+			f.readServerKeyExchange(message.Body())
+			next = f.in.Next
 		case TypeCertificateRequest:
 			f.result.ClientCertRequested = true
+			next = f.in.Next
+		case TypeServerHelloDone:
+			return
 		}
 	}
 }
 
+// namedCurve is the type of ECDHE parameters that name their curve, RFC 8422
+// §5.4.
+const namedCurve = 3
+
 // readServerKeyExchange takes the curve from the parameters of an ECDHE suite,
-// RFC 8422 §5.4.
+// and whether the server proved its key.
 func (f *fetch) readServerKeyExchange(body []byte) {
-	const namedCurve = 3
-	ecdhe := strings.HasPrefix(SuiteName(f.result.CipherSuite), "TLS_ECDHE_")
+	r := &f.result
+	ecdhe := strings.HasPrefix(SuiteName(r.CipherSuite), "TLS_ECDHE_")
 	if ecdhe && len(body) > 3 && body[0] == namedCurve {
-		f.result.Group = uint16(body[1])<<8 | uint16(body[2])
+		r.Group = uint16(body[1])<<8 | uint16(body[2])
+	}
+	if len(r.Certificates) > 0 {
+		randoms := slices.Concat(f.hello.random[:], f.serverRandom[:])
+		r.KeyProved = proves12(r.Version, r.CipherSuite, r.Certificates[0], body, randoms)
 	}
 }
 

@@ -172,6 +172,11 @@ func TestFetchOpenSSL(t *testing.T) {
 			if len(got.Certificates) != 1 || !bytes.Equal(got.Certificates[0], made.der) {
 				t.Error("got another certificate")
 			}
+			// crypto/x509 does not have these curves.
+			unknown := test.key == "secp256k1" || test.key == "brainpool"
+			if want := (got.Version == versionTLS13 || signs(SuiteName(got.CipherSuite))) && !unknown; got.KeyProved != want {
+				t.Errorf("%s with %s: key proved %t, want %t", test.key, SuiteName(got.CipherSuite), got.KeyProved, want)
+			}
 			if got.ClientCertRequested != strings.Contains(test.args, "-Verify") || !slices.Contains(append(test.client.Offer.ALPN, ""), got.ALPN) {
 				t.Errorf("got %+v", got)
 			}
