@@ -5,11 +5,14 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http/httptrace"
+	"strings"
 	"syscall"
 	"time"
 
+	"certsweep/dialer/hello"
 	"certsweep/dialer/starttls"
 )
 
@@ -65,6 +68,7 @@ func (a *attempt) run(parent context.Context) *Error {
 	}
 	state := conn.ConnectionState()
 	a.h.keep(&state)
+	a.h.KeyProved = true
 	a.drain(conn)
 	return nil
 }
@@ -124,11 +128,12 @@ func (a *attempt) open(ctx context.Context) (net.Conn, error) {
 	return conn, nil
 }
 
-// failure classifies what ended the attempt. It returns nil if the server
-// only wanted a client certificate and the handshake showed its own.
+// failure classifies what ended the attempt. It returns nil if the server only
+// wanted a client certificate, and had proved by then that its own is its own:
+// anybody can send somebody's certificate and then an alert.
 func (a *attempt) failure(err error) *Error {
 	e := classify(a.phase, err)
-	if e.Code == CodeAlert && len(a.h.Certificates) > 0 && a.wantsClientCert(e.Alert) {
+	if a.h.KeyProved && a.wantsClientCert(e) {
 		a.h.ClientCertRequired = true
 		return nil
 	}
@@ -138,12 +143,23 @@ func (a *attempt) failure(err error) *Error {
 	return e
 }
 
-// wantsClientCert reports whether an alert means that the server does not go
-// on without a client certificate: certificate_required says so by itself
-// (RFC 8446 §6.2); the others, which servers used before it, only if one was
-// asked for and none was sent (RFC 5246 §7.4.6 has handshake_failure; GnuTLS
-// sends decode_error for the empty list).
-func (a *attempt) wantsClientCert(alert uint8) bool {
+// wantsClientCert reports whether the end of a handshake means that the server
+// does not go on without a client certificate: certificate_required says so by
+// itself (RFC 8446 §6.2); other alerts, which servers used before it, and an end
+// without any, only if one was asked for and none was sent (RFC 5246 §7.4.6 has
+// handshake_failure, GnuTLS sends decode_error for the empty list, mbedTLS
+// closes, wolfSSL and BearSSL reset).
+func (a *attempt) wantsClientCert(e *Error) bool {
+	switch e.Code {
+	case CodeAlert:
+		return a.alertWantsClientCert(e.Alert)
+	case CodeEOF, CodeReset:
+		return a.h.ClientCertRequested && !a.sentCert
+	}
+	return false
+}
+
+func (a *attempt) alertWantsClientCert(alert uint8) bool {
 	switch alert {
 	case alertCertificateRequired:
 		return true
@@ -163,14 +179,22 @@ type client struct {
 
 func (d *Dialer) newClient() *client {
 	c := &client{config: d.base.Clone()}
-	certificates := c.config.Certificates
+	certificates, keyLog := c.config.Certificates, c.config.KeyLogWriter
 	c.config.VerifyConnection = func(state tls.ConnectionState) error {
 		c.attempt.h.keep(&state)
 		c.attempt.h.PostQuantumOffered = d.offersPostQuantum
+		c.config.KeyLogWriter = keyLog
+		if state.Version < tls.VersionTLS13 && !strings.HasPrefix(hello.SuiteName(state.CipherSuite), "TLS_RSA_") {
+			c.config.KeyLogWriter = &proof{c, keyLog}
+		}
 		return nil
 	}
 	c.config.GetClientCertificate = func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		c.attempt.h.ClientCertRequested = true
+		// Under TLS 1.3 it is called after the server's Finished message. Below
+		// it may be called before the ServerKeyExchange message, if the server
+		// leaves that out (see proof).
+		c.attempt.h.KeyProved = c.attempt.h.Version == tls.VersionTLS13
 		for i := range certificates {
 			if info.SupportsCertificate(&certificates[i]) == nil {
 				c.attempt.sentCert = true
@@ -180,6 +204,24 @@ func (d *Dialer) newClient() *client {
 		return new(tls.Certificate), nil
 	}
 	return c
+}
+
+// proof is the key log of a connection below TLS 1.3 whose suite has the server
+// sign its key exchange. crypto/tls tells nobody when it has checked that
+// signature; but it cannot log the master secret before, and does so before it
+// sends anything that the server may refuse: its flight goes out as one.
+type proof struct {
+	client *client
+	next   io.Writer // the caller's own, or nil
+}
+
+// Write notes that the server has proved its key.
+func (p *proof) Write(line []byte) (int, error) {
+	p.client.attempt.h.KeyProved = true
+	if p.next != nil {
+		return p.next.Write(line)
+	}
+	return len(line), nil
 }
 
 // take gives the client to an attempt, until it is put back.

@@ -133,7 +133,7 @@ func (a *attempt) drainEnd(err error) DrainEnd {
 		return DrainEOF
 	}
 	if alert, ok := remoteAlert(err); ok {
-		a.h.ClientCertRequired = a.wantsClientCert(alert)
+		a.h.ClientCertRequired = a.alertWantsClientCert(alert)
 		return DrainAlert
 	}
 	if isTimeout(err) {

@@ -39,6 +39,10 @@ type Handshake struct {
 	PostQuantumOffered bool
 	OCSPStapled        bool
 	SCTCount           int
+	// KeyProved says that the server showed that it holds the key of its
+	// certificate: the handshake completed, or its signature was checked before
+	// something else ended it.
+	KeyProved bool
 	// ClientCertRequested says that the server asked for a client certificate.
 	// Below TLS 1.3 a hello made by hand does not wait for that.
 	ClientCertRequested bool

@@ -169,7 +169,7 @@ func (d *Dialer) fetch(ctx context.Context, e Endpoint, addr netip.AddrPort, cli
 func (h *Handshake) keepRescued(r *rung, got *hello.Result) {
 	h.Method = r.method
 	h.PostQuantumOffered = r.offer.PostQuantum()
-	h.ClientCertRequested = got.ClientCertRequested
+	h.KeyProved, h.ClientCertRequested = got.KeyProved, got.ClientCertRequested
 	h.Version = got.Version
 	h.CipherSuite = got.CipherSuite
 	h.Group = tls.CurveID(got.Group)

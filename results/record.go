@@ -25,7 +25,7 @@ type Status string
 // The two statuses.
 const (
 	// StatusOK: the handshake completed, or was refused only for want of a
-	// client certificate.
+	// client certificate after the server had proved its key.
 	StatusOK Status = "ok"
 	// StatusError: it did not; Record.Error says where it ended and how.
 	StatusError Status = "error"
@@ -83,14 +83,17 @@ type Alert struct {
 
 // TLS is what the handshake showed.
 type TLS struct {
-	Version            string `json:"version"` // 1.3 1.2 1.1 1.0 "SSL 3.0"
-	Cipher             string `json:"cipher"`  // IANA name
-	KeyExchange        string `json:"key_exchange,omitempty"`
-	PostQuantum        bool   `json:"post_quantum"`
-	ALPN               string `json:"alpn,omitempty"`
-	ClientCertRequired bool   `json:"client_cert_required"`
-	OCSPStapled        bool   `json:"ocsp_stapled"`
-	SCTCount           int    `json:"sct_count"`
+	Version     string `json:"version"` // 1.3 1.2 1.1 1.0 "SSL 3.0"
+	Cipher      string `json:"cipher"`  // IANA name
+	KeyExchange string `json:"key_exchange,omitempty"`
+	PostQuantum bool   `json:"post_quantum"`
+	ALPN        string `json:"alpn,omitempty"`
+	// KeyProved says that the server showed that it holds the certificate's key.
+	KeyProved           bool `json:"key_proved"`
+	ClientCertRequested bool `json:"client_cert_requested"`
+	ClientCertRequired  bool `json:"client_cert_required"`
+	OCSPStapled         bool `json:"ocsp_stapled"`
+	SCTCount            int  `json:"sct_count"`
 	// Method says which hello the certificate was got with: "handshake",
 	// "hello13" or "hello10".
 	Method string `json:"method"`

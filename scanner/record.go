@@ -81,15 +81,17 @@ func (c *Recorder) describe(r *results.Record, t *Target, h *dialer.Handshake) {
 
 func recordTLS(h *dialer.Handshake) *results.TLS {
 	return &results.TLS{
-		Version:            hello.VersionName(h.Version),
-		Cipher:             hello.SuiteName(h.CipherSuite),
-		KeyExchange:        hello.KeyExchangeName(uint16(h.Group), h.CipherSuite),
-		PostQuantum:        hello.IsPostQuantum(uint16(h.Group)),
-		ALPN:               strings.ToValidUTF8(h.ALPN, "\uFFFD"),
-		ClientCertRequired: h.ClientCertRequired,
-		OCSPStapled:        h.OCSPStapled,
-		SCTCount:           h.SCTCount,
-		Method:             string(h.Method),
+		Version:             hello.VersionName(h.Version),
+		Cipher:              hello.SuiteName(h.CipherSuite),
+		KeyExchange:         hello.KeyExchangeName(uint16(h.Group), h.CipherSuite),
+		PostQuantum:         hello.IsPostQuantum(uint16(h.Group)),
+		ALPN:                strings.ToValidUTF8(h.ALPN, "\uFFFD"),
+		KeyProved:           h.KeyProved,
+		ClientCertRequested: h.ClientCertRequested,
+		ClientCertRequired:  h.ClientCertRequired,
+		OCSPStapled:         h.OCSPStapled,
+		SCTCount:            h.SCTCount,
+		Method:              string(h.Method),
 	}
 }
 

@@ -56,7 +56,34 @@ func protocolCases() []Case {
 			ok(), limited("alpn.test", P256, alpn)),
 		newCase("client-cert-tls12", "TLS 1.2; it requires a client certificate.",
 			wantMutual12, limited("client-cert-tls12.test", P256, mutual12)),
+		newCase("client-cert-eof", "TLS 1.2; it requires a client certificate, and closes without an alert, as mbedTLS does.",
+			wantMutual12, wordless("client-cert-eof.test", mutual12, finish)),
+		newCase("client-cert-reset", "TLS 1.2; it requires a client certificate, and resets the connection, as wolfSSL and BearSSL do.",
+			wantMutual12, wordless("client-cert-reset.test", mutual12, abort)),
 		newCase("client-cert-tls13", "TLS 1.3; it requires a client certificate, which shows only after the handshake.",
 			wantMutual13, limited("client-cert-tls13.test", P256, mutual13)),
 	}
+}
+
+// wordless returns a server that sends no alert, and does as end says when its
+// handshake fails.
+func wordless(host string, config *tls.Config, end func(net.Conn)) func(*pki) func(net.Conn) {
+	return func(p *pki) func(net.Conn) {
+		config := config.Clone()
+		config.Certificates = []tls.Certificate{p.inter.Issue(Leaf{DNSNames: []string{host}})}
+		return func(c net.Conn) {
+			tls.Server(alertDropper{c}, config).Handshake()
+			end(c)
+		}
+	}
+}
+
+// alertDropper keeps alerts to itself.
+type alertDropper struct{ net.Conn }
+
+func (c alertDropper) Write(p []byte) (int, error) {
+	if len(p) > 0 && p[0] == recordAlert {
+		return len(p), nil
+	}
+	return c.Conn.Write(p)
 }

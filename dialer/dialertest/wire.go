@@ -13,12 +13,16 @@ const (
 	recordHandshake   = 22
 	recordApplication = 23
 
-	serverHello       = 2
-	certificate       = 11
-	serverKeyExchange = 12
-	serverHelloDone   = 14
-	keyUpdate         = 24
+	serverHello        = 2
+	certificate        = 11
+	certificateRequest = 13
+	serverKeyExchange  = 12
+	serverHelloDone    = 14
+	keyUpdate          = 24
 )
+
+// recordHeader is the length of what stands before a record's payload.
+const recordHeader = 5
 
 // maxPlaintext is the most a record may hold (RFC 8446 §5.1).
 const maxPlaintext = 1 << 14

@@ -84,7 +84,7 @@ func Default() *Policy {
 // certificate has expired, is not yet valid or expires soon is worked out anew
 // from its dates; all other findings are the record's.
 func (p *Policy) Judge(r *results.Record, now time.Time) Verdict {
-	v := Verdict{Record: r, Checked: r.Status == results.StatusOK && r.Certificate != nil}
+	v := Verdict{Record: r, Checked: isChecked(r)}
 	j := judgement{policy: p, record: r, now: now, verdict: &v}
 	if p.Expectations != nil {
 		j.expectation = p.Expectations.For(r)
@@ -110,6 +110,15 @@ func (p *Policy) Judge(r *results.Record, now time.Time) Verdict {
 	}
 	v.sort()
 	return v
+}
+
+// isChecked reports whether the record shows a certificate of which the server
+// has proved that it is its own. Records from before key_proved have it in no
+// case: of those, a handshake that was completed proves it, and one that was
+// refused for want of a client certificate does not.
+func isChecked(r *results.Record) bool {
+	return r.Status == results.StatusOK && r.Certificate != nil && r.TLS != nil &&
+		(r.TLS.KeyProved || r.TLS.Method == "handshake" && !r.TLS.ClientCertRequired)
 }
 
 // none is the expectation of targets that have none.

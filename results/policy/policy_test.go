@@ -290,6 +290,36 @@ func TestRecordWithoutCertificateNeverPasses(t *testing.T) {
 	}
 }
 
+// TestKeyMustBeProved: nothing passes of which the server has not shown that it
+// holds the key, whatever else is right, and a pin least of all. Records from
+// before key_proved pass if the handshake was completed.
+func TestKeyMustBeProved(t *testing.T) {
+	for name, test := range map[string]struct {
+		tls  results.TLS
+		want policy.Level
+	}{
+		"proved":                        {results.TLS{Method: "handshake", KeyProved: true, ClientCertRequired: true}, policy.OK},
+		"completed, as it was recorded": {results.TLS{Method: "handshake"}, policy.OK},
+		"refused, as it was recorded":   {results.TLS{Method: "handshake", ClientCertRequired: true}, policy.Unchecked},
+		"only its certificate was read": {results.TLS{Method: "hello13"}, policy.Unchecked},
+		"no handshake is in the record": {results.TLS{}, policy.Unchecked},
+	} {
+		r := *only(t, "good", "www.example.com")
+		test.tls.Version, test.tls.Cipher, test.tls.PostQuantum = r.TLS.Version, r.TLS.Cipher, true
+		r.TLS = &test.tls
+		p := policy.Default()
+		var pinned policy.Expectation
+		if err := pinned.Set("pin", "sha256/"+r.Certificate.SPKISHA256); err != nil {
+			t.Fatal(err)
+		}
+		p.RequirePQ, p.Expectations = true, new(policy.Expectations)
+		p.Expectations.Add(r.Line, r.Input, &pinned)
+		if v := p.Judge(&r, now); v.Level != test.want || v.Checked != (test.want == policy.OK) {
+			t.Errorf("%s: %v (checked %t), want %v: %v", name, v.Level, v.Checked, test.want, v.Problems)
+		}
+	}
+}
+
 func TestParseCodes(t *testing.T) {
 	p := policy.Default()
 	for _, set := range []struct {

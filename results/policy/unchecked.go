@@ -6,7 +6,8 @@ import (
 	"certsweep/results"
 )
 
-// unchecked reports that the record shows no completed handshake. A
+// unchecked reports that the record shows no handshake in which the server
+// proved its key. A
 // certificate that was seen all the same is judged too: what is wrong with it
 // is wrong, but nothing says that it is all.
 func (j *judgement) unchecked() {
@@ -48,8 +49,12 @@ func unreachable(e *results.Error) bool {
 
 // describeError says why an endpoint could not be checked.
 func describeError(r *results.Record) string {
-	if r.Error == nil {
+	switch {
+	case r.Error != nil:
+	case r.Certificate == nil:
 		return "could not be checked: the record has no certificate and no error: scan it again"
+	default:
+		return "could not be checked: the server did not show that it holds the certificate's key: scan it again"
 	}
 	what, ok := errorTexts[r.Error.Code]
 	if !ok {

@@ -24,7 +24,7 @@ type Verdict struct {
 	Level Level
 	// Problems are sorted, the worst first.
 	Problems []Problem
-	// Checked: the handshake completed and showed a certificate. A record that
+	// Checked: the server showed a certificate and proved its key. A record that
 	// is not checked may have a certificate all the same, which was judged.
 	Checked bool
 	// Gone: the baseline has this endpoint and no judged record was about it.

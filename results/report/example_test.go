@@ -19,6 +19,7 @@ func Example() {
 	now := time.Date(2027, 1, 14, 12, 0, 0, 0, time.UTC)
 	saved := []*results.Record{{
 		Line: 1, Input: "api.example.com", Host: "api.example.com", Port: 443, Status: results.StatusOK,
+		TLS: &results.TLS{Version: "1.3", Method: "handshake", KeyProved: true},
 		Certificate: &certificate.Certificate{
 			NotBefore: time.Date(2026, 10, 22, 12, 0, 0, 0, time.UTC),
 			NotAfter:  time.Date(2027, 1, 20, 12, 0, 0, 0, time.UTC),

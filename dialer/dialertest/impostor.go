@@ -1,0 +1,116 @@
+package dialertest
+
+import (
+	"bufio"
+	"bytes"
+	"crypto"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+)
+
+// certificateRequest12 is a CertificateRequest message of TLS 1.2 (RFC 5246
+// §7.4.4): RSA or ECDSA, with SHA-256, of any authority.
+func certificateRequest12() []byte {
+	return record(recordHandshake, Message(certificateRequest, []byte{2, 1, 64, 0, 4, 4, 1, 4, 3, 0, 0}))
+}
+
+// impostorCases have somebody's certificate and not its key. What they send
+// looks as if they only wanted a client certificate.
+func impostorCases() []Case {
+	refusal := alert(40) // handshake_failure
+	impostor12 := func(host string, suite uint16, key Key, end func(net.Conn), rest ...[]byte) func(*pki) func(net.Conn) {
+		return func(p *pki) func(net.Conn) {
+			cert := p.inter.Issue(Leaf{DNSNames: []string{host}, Key: key})
+			flight := append([][]byte{hello12(suite), certificate12(cert), certificateRequest12()}, rest...)
+			return script(end, flight...)
+		}
+	}
+	done := record(recordHandshake, Message(serverHelloDone, nil))
+	const rsaSuite = tls.TLS_RSA_WITH_AES_128_GCM_SHA256
+	smtp := newCase("impostor-smtp", "A mail server that has not its certificate's key, and asks for one after STARTTLS.",
+		alerted("certificate_required").withCertificate(), func(p *pki) func(net.Conn) {
+			impostor := impostor13("impostor-smtp.test")(p)
+			return func(c net.Conn) {
+				lines := bufio.NewReader(c)
+				for _, answer := range []string{"220 impostor-smtp.test ESMTP", "250 STARTTLS", "220 go ahead"} {
+					if _, err := io.WriteString(c, answer+"\r\n"); err != nil {
+						return
+					}
+					if answer == "220 go ahead" {
+						break
+					}
+					if _, err := lines.ReadString('\n'); err != nil {
+						return
+					}
+				}
+				impostor(c)
+			}
+		})
+	smtp.StartTLS = "smtp"
+	return []Case{
+		smtp,
+		newCase("impostor-tls13", "TLS 1.3; it has not the certificate's key, and sends certificate_required where its signature should stand.",
+			alerted("certificate_required").withCertificate(), impostor13("impostor-tls13.test")),
+		newCase("impostor-tls12", "TLS 1.2; it has not the certificate's key: it asks for a client certificate and refuses, without a key exchange.",
+			alerted("handshake_failure").withCertificate(), impostor12("impostor-tls12.test", ecdsaSuite, P256, finish, refusal)),
+		newCase("impostor-tls12-eof", "TLS 1.2; the same, with the end of the stream in place of the alert.",
+			failed("eof").withCertificate(), impostor12("impostor-tls12-eof.test", ecdsaSuite, P256, finish)),
+		newCase("impostor-rsa", "TLS 1.2; it has not the certificate's key, which RSA key exchange need not show before the server refuses.",
+			alerted("handshake_failure").withCertificate(), impostor12("impostor-rsa.test", rsaSuite, RSA2048, finish, done, refusal)),
+	}
+}
+
+// impostor13 returns a server of TLS 1.3 that shows a certificate, and in place
+// of a CertificateVerify message the alert certificate_required. With a client
+// that does not take AES-128-GCM the alert is internal_error.
+func impostor13(host string) func(*pki) func(net.Conn) {
+	return func(p *pki) func(net.Conn) {
+		cert := p.inter.Issue(Leaf{DNSNames: []string{host}})
+		cert.PrivateKey = keyless{cert.PrivateKey.(crypto.Signer).Public()}
+		return func(c net.Conn) {
+			var log bytes.Buffer
+			config := only(tls.VersionTLS13)
+			config.Certificates, config.KeyLogWriter = []tls.Certificate{cert}, &log
+			tls.Server(&alertSwapper{Conn: c, log: &log}, config).Handshake()
+			finish(c)
+		}
+	}
+}
+
+// keyless is the signer of a certificate that is not its own.
+type keyless struct{ public crypto.PublicKey }
+
+func (k keyless) Public() crypto.PublicKey { return k.public }
+
+func (keyless) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
+	return nil, errors.New("the key is somebody else's")
+}
+
+// alertSwapper makes certificate_required of the alert with which crypto/tls
+// ends a flight that it cannot sign.
+type alertSwapper struct {
+	net.Conn
+	log *bytes.Buffer
+}
+
+func (c *alertSwapper) Write(p []byte) (int, error) {
+	last, sealed := -1, uint64(0)
+	for at := 0; at+recordHeader <= len(p); at += recordHeader + (int(p[at+3])<<8 | int(p[at+4])) {
+		if p[at] == recordApplication {
+			last = at
+			sealed++
+		}
+	}
+	_, secret := logged(c.log.Bytes(), "SERVER_HANDSHAKE_TRAFFIC_SECRET")
+	if last < 0 || len(secret) != 32 {
+		return c.Conn.Write(p)
+	}
+	s := newSealer13(secret)
+	s.Sequence = sealed - 1
+	if _, err := c.Conn.Write(append(bytes.Clone(p[:last]), s.Seal(recordAlert, []byte{2, 116})...)); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
