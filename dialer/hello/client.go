@@ -2,8 +2,9 @@ package hello
 
 import "net"
 
-// Client says what to ask of a server. The zero value is ready for use. A Client is not changed by its use and
-// may be used by several goroutines at once.
+// Client says what to ask of a server. The zero value is ready for use. A
+// Client is not changed by its use and may be used by several goroutines at
+// once.
 type Client struct {
 	// Offer is what the hello offers; the zero Offer is that of Hello13.
 	Offer Offer
@@ -51,10 +52,32 @@ type Result struct {
 // error of conn, with io.EOF for a close_notify. Result then holds what was
 // learnt, which below TLS 1.3 may even be certificates.
 func (c *Client) Fetch(conn net.Conn) (Result, error) {
-	if c.Offer.Version == 0 {
-		c = &Client{Offer: Hello13(), ServerName: c.ServerName}
-	}
-	f := fetch{client: c, conn: conn}
+	f := fetch{client: c.usual(), conn: conn}
 	err := f.run()
 	return f.result, err
+}
+
+// Marshal returns a ClientHello in its record, for a caller that sends it by
+// itself and reads the answer with a [Reader]. Random, session ID and key shares
+// are new in each; the keys of the shares are not kept. The error says that
+// the hello does not fit into a record, or that a share cannot be made.
+func (c *Client) Marshal() ([]byte, error) {
+	c = c.usual()
+	hello, err := newClientHello(c)
+	if err != nil {
+		return nil, err
+	}
+	message, err := hello.marshal()
+	if err != nil {
+		return nil, err
+	}
+	return plainRecord(recordHandshake, c.Offer.recordVersion(), message), nil
+}
+
+// usual returns c with the default offer if it has none.
+func (c *Client) usual() *Client {
+	if c.Offer.Version == 0 {
+		return &Client{Offer: Hello13(), ServerName: c.ServerName}
+	}
+	return c
 }

@@ -25,8 +25,7 @@ func (f *fetch) run() error {
 	if f.hello, err = newClientHello(f.client); err != nil {
 		return err
 	}
-	// TLS 1.0 stands in the record of any first hello, RFC 8446 §5.1.
-	sent, err := f.sendHello(versionTLS10)
+	sent, err := f.sendHello(f.client.Offer.recordVersion())
 	if err != nil {
 		return err
 	}
