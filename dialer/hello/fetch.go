@@ -106,7 +106,7 @@ func (f *fetch) next() (Message, error) {
 		if ended != nil {
 			return Message{}, f.in.records.ended(ended)
 		}
-		free, err := f.in.records.free(f.in.records.missing())
+		free, err := f.in.records.free(f.in.records.missing(), firstBuffer)
 		if err != nil {
 			return Message{}, err
 		}
