@@ -14,34 +14,6 @@ type Client struct {
 	ServerName string
 }
 
-// Result is what a server showed.
-type Result struct {
-	// Version is 0x0300 (SSL 3.0) to 0x0304 (TLS 1.3), 0 before a ServerHello.
-	Version     uint16
-	CipherSuite uint16
-
-	// Group is the key exchange group, or 0 where it is not known: below TLS
-	// 1.3 it is told after the certificate, and not waited for.
-	Group uint16
-
-	ALPN string // empty: none negotiated
-
-	// OCSPStapled says that the server sends an OCSP response with its
-	// certificate or, below TLS 1.3, promised to.
-	OCSPStapled bool
-
-	// SCTCount counts the signed certificate timestamps sent beside the
-	// certificate; those in it are not looked at.
-	SCTCount int
-
-	// ClientCertRequested says that the server asked for a certificate. Like
-	// Group, it is not waited for below TLS 1.3.
-	ClientCertRequested bool
-
-	// Certificates holds the bytes as they were received, leaf first.
-	Certificates [][]byte
-}
-
 // Fetch sends the hello on conn and reads until it has the Certificate
 // message. It blocks for as long as conn lets it: deadlines are the caller's to
 // set and conn is the caller's to close, with whatever the server went on to

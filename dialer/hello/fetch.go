@@ -6,9 +6,6 @@ import (
 	"hash"
 	"io"
 	"net"
-	"strings"
-
-	"golang.org/x/crypto/cryptobyte"
 )
 
 // fetch is the state of one call of Fetch.
@@ -87,11 +84,7 @@ func (f *fetch) readServerHello() (ServerHello, []byte, error) {
 		return ServerHello{}, nil, protocolError("message %d in place of ServerHello", message.Type)
 	}
 	server, err := ParseServerHello(message.Body())
-	f.result.Version, f.result.CipherSuite = server.Version, server.CipherSuite
-	f.result.ALPN, f.result.OCSPStapled, f.result.SCTCount = server.ALPN, server.OCSP, server.SCTs
-	if server.Version == versionTLS13 {
-		f.result.Group = server.Group
-	}
+	f.result.addServerHello(&server)
 	return server, message.Raw, err
 }
 
@@ -198,14 +191,11 @@ func (f *fetch) readEncrypted() error {
 		if err != nil {
 			return err
 		}
-		body := message.Body()
 		switch message.Type {
-		case TypeEncryptedExtensions:
-			f.readEncryptedExtensions(body)
-		case TypeCertificateRequest:
-			f.result.ClientCertRequested = true
+		case TypeEncryptedExtensions, TypeCertificateRequest:
+			f.result.Add(message)
 		case TypeCertificate:
-			return f.result.readCertificates13(body)
+			return f.result.Add(message)
 		case TypeCertificateVerify, TypeFinished:
 			return ErrNoCertificate
 		default:
@@ -222,7 +212,7 @@ func (f *fetch) readClear() error {
 	}
 	switch message.Type {
 	case TypeCertificate:
-		err := f.result.readCertificates(message.Body())
+		err := f.result.Add(message)
 		f.readAtHand()
 		return err
 	case TypeServerKeyExchange, TypeCertificateRequest, TypeServerHelloDone:
@@ -239,33 +229,8 @@ func (f *fetch) readAtHand() {
 		if err != nil {
 			return
 		}
-		body := message.Body()
-		switch message.Type {
-		case TypeServerKeyExchange:
-			f.readServerKeyExchange(body)
-		case TypeCertificateRequest:
-			f.result.ClientCertRequested = true
-		}
-	}
-}
-
-// readServerKeyExchange takes the curve from the parameters of an ECDHE suite,
-// RFC 8422 §5.4.
-func (f *fetch) readServerKeyExchange(body []byte) {
-	const namedCurve = 3
-	ecdhe := strings.HasPrefix(SuiteName(f.result.CipherSuite), "TLS_ECDHE_")
-	if ecdhe && len(body) > 3 && body[0] == namedCurve {
-		f.result.Group = uint16(body[1])<<8 | uint16(body[2])
-	}
-}
-
-func (f *fetch) readEncryptedExtensions(body []byte) {
-	s := cryptobyte.String(body)
-	var extensions cryptobyte.String
-	s.ReadUint16LengthPrefixed(&extensions)
-	for extension, data := range eachExtension(extensions) {
-		if extension == extensionALPN {
-			f.result.ALPN = parseALPN(data)
+		if message.Type == TypeServerKeyExchange || message.Type == TypeCertificateRequest {
+			f.result.Add(message)
 		}
 	}
 }

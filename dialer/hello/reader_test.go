@@ -2,8 +2,14 @@ package hello
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
+	"fmt"
+	"io"
+	"net"
+	"reflect"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -92,4 +98,106 @@ func TestHeldBySmallReader(t *testing.T) {
 	if err := r.Feed([]byte{recordHandshake}); err != nil || r.Held() > 1024 {
 		t.Errorf("a reader of one byte holds %d, %v", r.Held(), err)
 	}
+}
+
+// TestReaderWithKeyLog reads what crypto/tls says to itself, in all versions:
+// both sides' bytes and, for TLS 1.3, the client's key log.
+func TestReaderWithKeyLog(t *testing.T) {
+	t.Parallel()
+	certificate := newCertificate(t, ecdsaKey())
+	certificate.OCSPStaple = []byte("staple")
+	for _, version := range []uint16{versionTLS10, versionTLS12, versionTLS13} {
+		ours, theirs := net.Pipe()
+		var log, sent, received bytes.Buffer
+		server := tls.Server(theirs, &tls.Config{
+			Certificates: []tls.Certificate{certificate}, NextProtos: []string{"h2"}, ClientAuth: tls.RequestClientCert,
+			MinVersion: version, MaxVersion: version,
+		})
+		ended := make(chan error, 1)
+		go func() { ended <- server.Handshake() }()
+		client := tls.Client(tapped{ours, &sent, &received}, &tls.Config{
+			InsecureSkipVerify: true, NextProtos: []string{"h2"}, MinVersion: version, KeyLogWriter: &log,
+		})
+		if err := errors.Join(client.Handshake(), <-ended); err != nil {
+			t.Fatal(err)
+		}
+		ours.Close()
+
+		random := readClientRandom(t, sent.Bytes())
+		var r Reader
+		var got Result
+		if err := r.Feed(received.Bytes()); err != nil {
+			t.Fatal(err)
+		}
+		for len(got.Certificates) == 0 {
+			m, err := r.Next()
+			if err == nil {
+				err = got.Add(m)
+			}
+			if err == nil && m.Type == TypeServerHello && got.Version == versionTLS13 {
+				err = r.Decrypt(got.CipherSuite, logged(t, log.String(), random))
+			}
+			if err != nil {
+				t.Fatalf("TLS %s: %v", VersionName(version), err)
+			}
+		}
+		state := client.ConnectionState()
+		want := Result{
+			Version: version, CipherSuite: state.CipherSuite, Group: uint16(state.CurveID), ALPN: "h2", OCSPStapled: true,
+			ClientCertRequested: true, Certificates: certificate.Certificate,
+		}
+		if version != versionTLS13 { // the group comes after the certificate
+			for m, err := r.Next(); err == nil && m.Type != TypeServerHelloDone; m, err = r.Next() {
+				got.Add(m)
+			}
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	}
+}
+
+// tapped keeps what passes through a connection.
+type tapped struct {
+	net.Conn
+	sent, received io.Writer
+}
+
+func (c tapped) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.received.Write(p[:n])
+	return n, err
+}
+
+func (c tapped) Write(p []byte) (int, error) {
+	c.sent.Write(p)
+	return c.Conn.Write(p)
+}
+
+func readClientRandom(t *testing.T, sent []byte) [32]byte {
+	t.Helper()
+	var r Reader
+	if err := r.Feed(sent); err != nil {
+		t.Fatal(err)
+	}
+	m, err := r.Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := ParseClientHello(m.Body())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h.Random
+}
+
+// logged returns the server's handshake secret out of a key log.
+func logged(t *testing.T, log string, random [32]byte) []byte {
+	t.Helper()
+	_, line, found := strings.Cut(log, fmt.Sprintf("SERVER_HANDSHAKE_TRAFFIC_SECRET %x ", random))
+	secret, _, _ := strings.Cut(line, "\n")
+	if !found {
+		t.Fatalf("no secret in %q", log)
+	}
+	return unhex(t, secret)
 }
