@@ -2,8 +2,9 @@ package hello
 
 import "net"
 
-// Client says what to ask of a server. The zero value is ready for use. A Client is not changed by its use and
-// may be used by several goroutines at once.
+// Client says what to ask of a server. The zero value is ready for use. A
+// Client is not changed by its use and may be used by several goroutines at
+// once.
 type Client struct {
 	// Offer is what the hello offers; the zero Offer is that of Hello13.
 	Offer Offer
@@ -11,40 +12,6 @@ type Client struct {
 	// ServerName is sent as SNI (RFC 6066 §3). If it is empty or an IP address,
 	// nothing is.
 	ServerName string
-}
-
-// Result is what a server showed.
-type Result struct {
-	// Version is 0x0300 (SSL 3.0) to 0x0304 (TLS 1.3), 0 before a ServerHello.
-	Version     uint16
-	CipherSuite uint16
-
-	// Group is the key exchange group, or 0 where it is not known: below TLS
-	// 1.3 it is told after the certificate, and not waited for.
-	Group uint16
-
-	ALPN string // empty: none negotiated
-
-	// OCSPStapled says that the server sends an OCSP response with its
-	// certificate or, below TLS 1.3, promised to.
-	OCSPStapled bool
-
-	// SCTCount counts the signed certificate timestamps sent beside the
-	// certificate; those in it are not looked at.
-	SCTCount int
-
-	// ClientCertRequested says that the server asked for a certificate. Like
-	// Group, it is not waited for below TLS 1.3.
-	ClientCertRequested bool
-
-	// KeyProved says that the server signed its part of this handshake with the
-	// key of its certificate. It is false if that cannot be told: a key exchange
-	// without a signature, an algorithm that Go does not have, a signature that
-	// did not come.
-	KeyProved bool
-
-	// Certificates holds the bytes as they were received, leaf first.
-	Certificates [][]byte
 }
 
 // Fetch sends the hello on conn and reads until it has the Certificate
@@ -57,10 +24,32 @@ type Result struct {
 // error of conn, with io.EOF for a close_notify. Result then holds what was
 // learnt, which below TLS 1.3 may even be certificates.
 func (c *Client) Fetch(conn net.Conn) (Result, error) {
-	if c.Offer.Version == 0 {
-		c = &Client{Offer: Hello13(), ServerName: c.ServerName}
-	}
-	f := fetch{client: c, conn: conn}
+	f := fetch{client: c.usual(), conn: conn}
 	err := f.run()
 	return f.result, err
+}
+
+// Marshal returns a ClientHello in its record, for a caller that sends it by
+// itself and reads the answer with a [Reader]. Random, session ID and key shares
+// are new in each; the keys of the shares are not kept. The error says that
+// the hello does not fit into a record, or that a share cannot be made.
+func (c *Client) Marshal() ([]byte, error) {
+	c = c.usual()
+	hello, err := newClientHello(c)
+	if err != nil {
+		return nil, err
+	}
+	message, err := hello.marshal()
+	if err != nil {
+		return nil, err
+	}
+	return plainRecord(recordHandshake, c.Offer.recordVersion(), message), nil
+}
+
+// usual returns c with the default offer if it has none.
+func (c *Client) usual() *Client {
+	if c.Offer.Version == 0 {
+		return &Client{Offer: Hello13(), ServerName: c.ServerName}
+	}
+	return c
 }

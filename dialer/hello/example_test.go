@@ -2,7 +2,6 @@ package hello_test
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 
 	"certsweep/dialer/hello"
@@ -18,7 +17,7 @@ func ExampleReader() {
 	flight = append(append(flight, 22, 3, 3, 0, byte(len(certificate))), certificate...)
 
 	var r hello.Reader
-	var version uint16
+	var got hello.Result
 	for len(flight) > 0 {
 		n := min(3, len(flight))
 		if err := r.Feed(flight[:n]); err != nil {
@@ -26,25 +25,18 @@ func ExampleReader() {
 		}
 		flight = flight[n:]
 		m, err := r.Next()
-		if errors.Is(err, hello.ErrMore) {
-			continue
-		} else if err != nil {
-			panic(err)
-		}
-		switch m.Type {
-		case hello.TypeServerHello:
-			server, err := hello.ParseServerHello(m.Body())
-			if err != nil {
+		for ; err == nil; m, err = r.Next() {
+			if err := got.Add(m); err != nil {
 				panic(err)
 			}
-			version = server.Version
-			fmt.Println(hello.VersionName(version), hello.SuiteName(server.CipherSuite))
-		case hello.TypeCertificate:
-			chain, err := hello.ParseCertificates(version, m.Body())
-			fmt.Printf("%q %v\n", chain, err)
+		}
+		if err != hello.ErrMore {
+			panic(err)
 		}
 	}
+	fmt.Println(hello.VersionName(got.Version), hello.SuiteName(got.CipherSuite))
+	fmt.Printf("%q\n", got.Certificates)
 	// Output:
 	// 1.2 TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
-	// ["leaf"] <nil>
+	// ["leaf"]
 }

@@ -7,9 +7,6 @@ import (
 	"io"
 	"net"
 	"slices"
-	"strings"
-
-	"golang.org/x/crypto/cryptobyte"
 )
 
 // fetch is the state of one call of Fetch.
@@ -28,8 +25,7 @@ func (f *fetch) run() error {
 	if f.hello, err = newClientHello(f.client); err != nil {
 		return err
 	}
-	// TLS 1.0 stands in the record of any first hello, RFC 8446 §5.1.
-	sent, err := f.sendHello(versionTLS10)
+	sent, err := f.sendHello(f.client.Offer.recordVersion())
 	if err != nil {
 		return err
 	}
@@ -91,12 +87,8 @@ func (f *fetch) readServerHello() (ServerHello, []byte, error) {
 		return ServerHello{}, nil, protocolError("message %d in place of ServerHello", message.Type)
 	}
 	server, err := ParseServerHello(message.Body())
-	f.result.Version, f.result.CipherSuite = server.Version, server.CipherSuite
+	f.result.addServerHello(&server)
 	f.serverRandom = server.Random
-	f.result.ALPN, f.result.OCSPStapled, f.result.SCTCount = server.ALPN, server.OCSP, server.SCTs
-	if server.Version == versionTLS13 {
-		f.result.Group = server.Group
-	}
 	return server, message.Raw, err
 }
 
@@ -111,7 +103,7 @@ func (f *fetch) next() (Message, error) {
 		if ended != nil {
 			return Message{}, f.in.records.ended(ended)
 		}
-		free, err := f.in.records.free(f.in.records.missing())
+		free, err := f.in.records.free(f.in.records.missing(), firstBuffer)
 		if err != nil {
 			return Message{}, err
 		}
@@ -203,14 +195,11 @@ func (f *fetch) readEncrypted(transcript hash.Hash) error {
 		if err != nil {
 			return err
 		}
-		body := message.Body()
 		switch message.Type {
-		case TypeEncryptedExtensions:
-			f.readEncryptedExtensions(body)
-		case TypeCertificateRequest:
-			f.result.ClientCertRequested = true
+		case TypeEncryptedExtensions, TypeCertificateRequest:
+			f.result.Add(message)
 		case TypeCertificate:
-			err := f.result.readCertificates13(body)
+			err := f.result.Add(message)
 			if err == nil {
 				transcript.Write(message.Raw)
 				f.result.KeyProved = f.readCertificateVerify(transcript)
@@ -241,7 +230,7 @@ func (f *fetch) readClear() error {
 	}
 	switch message.Type {
 	case TypeCertificate:
-		err := f.result.readCertificates(message.Body())
+		err := f.result.Add(message)
 		f.readKeyExchange()
 		return err
 	case TypeServerKeyExchange, TypeCertificateRequest, TypeServerHelloDone:
@@ -265,10 +254,11 @@ func (f *fetch) readKeyExchange() {
 		}
 		switch message.Type {
 		case TypeServerKeyExchange:
-			f.readServerKeyExchange(message.Body())
+			f.result.Add(message)
+			f.checkServerKeyExchange(message.Body())
 			next = f.in.Next
 		case TypeCertificateRequest:
-			f.result.ClientCertRequested = true
+			f.result.Add(message)
 			next = f.in.Next
 		case TypeServerHelloDone:
 			return
@@ -276,31 +266,11 @@ func (f *fetch) readKeyExchange() {
 	}
 }
 
-// namedCurve is the type of ECDHE parameters that name their curve, RFC 8422
-// §5.4.
-const namedCurve = 3
-
-// readServerKeyExchange takes the curve from the parameters of an ECDHE suite,
-// and whether the server proved its key.
-func (f *fetch) readServerKeyExchange(body []byte) {
+// checkServerKeyExchange notes whether the server proved its key with it.
+func (f *fetch) checkServerKeyExchange(body []byte) {
 	r := &f.result
-	ecdhe := strings.HasPrefix(SuiteName(r.CipherSuite), "TLS_ECDHE_")
-	if ecdhe && len(body) > 3 && body[0] == namedCurve {
-		r.Group = uint16(body[1])<<8 | uint16(body[2])
-	}
 	if len(r.Certificates) > 0 {
 		randoms := slices.Concat(f.hello.random[:], f.serverRandom[:])
 		r.KeyProved = proves12(r.Version, r.CipherSuite, r.Certificates[0], body, randoms)
-	}
-}
-
-func (f *fetch) readEncryptedExtensions(body []byte) {
-	s := cryptobyte.String(body)
-	var extensions cryptobyte.String
-	s.ReadUint16LengthPrefixed(&extensions)
-	for extension, data := range eachExtension(extensions) {
-		if extension == extensionALPN {
-			f.result.ALPN = parseALPN(data)
-		}
 	}
 }

@@ -2,6 +2,7 @@ package hello
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -89,16 +90,22 @@ func FuzzParse(f *testing.F) {
 }
 
 // FuzzReader: however its bytes are cut, a reader gives the same messages, and
-// the same error in the end.
+// the same error in the end; also of records that it decrypts.
 func FuzzReader(f *testing.F) {
 	flight := append(record(recordHandshake, plainServerHello(versionTLS12, 0xC02F)), record(recordHandshake, certificateMessage([]byte("leaf")))...)
-	f.Add(flight, uint16(3))
-	f.Add(append(bytes.Clone(flight), record(recordAlert, []byte{2, 40})...), uint16(9))
-	f.Add([]byte("HTTP/1.1 400"), uint16(1))
-	f.Add([]byte{recordHandshake, 3, 3, 0xFF, 0xFF, 0}, uint16(2))
-	f.Fuzz(func(t *testing.T, data []byte, step uint16) {
-		whole, wholeErr := readAll(data, len(data))
-		pieces, pieceErr := readAll(data, int(step)+1)
+	f.Add(flight, uint16(3), false)
+	f.Add(append(bytes.Clone(flight), record(recordAlert, []byte{2, 40})...), uint16(9), false)
+	f.Add([]byte("HTTP/1.1 400"), uint16(1), false)
+	f.Add([]byte{recordHandshake, 3, 3, 0xFF, 0xFF, 0}, uint16(2), false)
+	f.Add(slices.Concat(message(TypeEncryptedExtensions, []byte{0, 0}), certificate13([]byte("leaf")), message(TypeFinished, nil)), uint16(6), true)
+	f.Fuzz(func(t *testing.T, data []byte, step uint16, encrypted bool) {
+		var secret []byte
+		if encrypted {
+			secret = make([]byte, 32)
+			data = sealed(t, secret, data, int(step)%100+1)
+		}
+		whole, wholeErr := readAll(t, secret, data, len(data))
+		pieces, pieceErr := readAll(t, secret, data, int(step)+1)
 		if !slices.EqualFunc(whole, pieces, bytes.Equal) {
 			t.Errorf("whole %x, in pieces %x", whole, pieces)
 		}
@@ -112,15 +119,32 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
-// readAll feeds data in steps and returns all messages before the first error
-// that asks for more than bytes.
-func readAll(data []byte, step int) (messages [][]byte, err error) {
+// sealed encrypts data in records of some bytes each.
+func sealed(t *testing.T, secret, data []byte, size int) []byte {
+	t.Helper()
+	var s server13
+	var err error
+	if s.opener, err = suites13[0x1301].newRecordOpener(secret); err != nil {
+		t.Fatal(err)
+	}
+	for part := range slices.Chunk(data, size) {
+		s.sealHandshake(part)
+	}
+	return s.out.Bytes()
+}
+
+// readAll feeds data in steps and returns all messages before the first error that asks for more than bytes.
+func readAll(t *testing.T, secret, data []byte, step int) (messages [][]byte, err error) {
+	t.Helper()
 	var r Reader
+	if secret != nil {
+		if err := r.Decrypt(0x1301, secret); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for {
 		n := min(step, len(data))
-		if err := r.Feed(data[:n]); err != nil {
-			return messages, err
-		}
+		fed := r.Feed(data[:n])
 		data = data[n:]
 		for err = nil; err == nil; {
 			var m Message
@@ -128,8 +152,11 @@ func readAll(data []byte, step int) (messages [][]byte, err error) {
 				messages = append(messages, bytes.Clone(m.Raw))
 			}
 		}
-		if err != ErrMore || len(data) == 0 {
+		if err != ErrMore {
 			return messages, err
+		}
+		if fed != nil || len(data) == 0 {
+			return messages, cmp.Or(fed, err)
 		}
 	}
 }

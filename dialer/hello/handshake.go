@@ -52,8 +52,13 @@ type Reader struct {
 	useless int // records and messages in a row without progress
 }
 
-// Feed takes a copy of what the side sent next. The error is ErrTooLarge.
+// Feed takes a copy of what the side sent next. The error wraps [ErrTooLarge];
+// Next then still returns what was there before the cap.
 func (h *Reader) Feed(p []byte) error { return h.records.feed(p) }
+
+// Held returns the size of its buffers in bytes, for those who have many
+// readers and a cap for all. It changes with Feed and Next only.
+func (h *Reader) Held() int { return cap(h.records.buf) + cap(h.buf) }
 
 // Decrypt has what follows decrypted with a handshake traffic secret of TLS 1.3
 // (RFC 8446 §7.1), that of the key schedule or a key log's. It fails for a suite

@@ -44,6 +44,9 @@ func newClientHello(c *Client) (*clientHello, error) {
 		h.sessionID = make([]byte, 32)
 		rand.Read(h.sessionID)
 	}
+	if c.Offer.givesKeyShare() {
+		return h, nil
+	}
 	for _, group := range c.Offer.KeyShares {
 		share, err := newKeyShare(group)
 		if err != nil {
@@ -57,6 +60,10 @@ func newClientHello(c *Client) (*clientHello, error) {
 // marshal returns the handshake message, header included.
 func (h *clientHello) marshal() ([]byte, error) {
 	offer := &h.client.Offer
+	compression := offer.Compression
+	if compression == nil {
+		compression = []byte{0} // none
+	}
 	var b cryptobyte.Builder
 	b.AddUint8(TypeClientHello)
 	b.AddUint24LengthPrefixed(func(b *cryptobyte.Builder) {
@@ -64,8 +71,10 @@ func (h *clientHello) marshal() ([]byte, error) {
 		b.AddBytes(h.random[:])
 		b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(h.sessionID) })
 		b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { addUint16s(b, offer.CipherSuites) })
-		b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddUint8(0) }) // no compression
-		b.AddUint16LengthPrefixed(h.addExtensions)
+		b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(compression) })
+		if offer.Extensions == nil || len(offer.Extensions) > 0 {
+			b.AddUint16LengthPrefixed(h.addExtensions)
+		}
 	})
 	message, err := b.Bytes()
 	if err == nil && len(message) > maxPlaintext {
@@ -74,57 +83,81 @@ func (h *clientHello) marshal() ([]byte, error) {
 	return message, err
 }
 
+// usualOrder is that of the extensions of an offer that does not say another.
+var usualOrder = []Extension{
+	{Type: extensionServerName}, {Type: extensionSupportedGroups}, {Type: extensionECPointFormats}, {Type: extensionSignatureAlgorithms},
+	{Type: extensionALPN}, {Type: extensionStatusRequest}, {Type: extensionSCT}, {Type: extensionExtendedMasterSecret},
+	{Type: extensionSupportedVersions}, {Type: extensionCookie}, {Type: extensionKeyShare},
+}
+
 func (h *clientHello) addExtensions(b *cryptobyte.Builder) {
+	extensions := h.client.Offer.Extensions
+	if extensions == nil {
+		extensions = usualOrder
+	} else if h.cookie != nil {
+		// No order has a place for what only a HelloRetryRequest calls for.
+		extensions = append([]Extension{{Type: extensionCookie}}, extensions...)
+	}
+	for _, e := range extensions {
+		body := func(b *cryptobyte.Builder) { b.AddBytes(e.Data) }
+		// Shares beside given ones were asked for by a HelloRetryRequest.
+		if e.Data == nil || e.Type == extensionKeyShare && len(h.shares) > 0 {
+			made, wanted := h.extension(e.Type)
+			if !wanted {
+				continue
+			}
+			body = made
+		}
+		addExtension(b, e.Type, body)
+	}
+}
+
+// extension returns what the offer has to say in an extension; wanted is false
+// if that is nothing.
+func (h *clientHello) extension(extension uint16) (body func(*cryptobyte.Builder), wanted bool) {
 	offer := &h.client.Offer
-	if name := sniName(h.client.ServerName); name != "" {
-		addExtension(b, extensionServerName, func(b *cryptobyte.Builder) {
+	empty := func(*cryptobyte.Builder) {}
+	switch extension {
+	case extensionServerName:
+		name := sniName(h.client.ServerName)
+		return func(b *cryptobyte.Builder) {
 			b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
 				b.AddUint8(0) // host_name
 				b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes([]byte(name)) })
 			})
-		})
-	}
-	if len(offer.Groups) > 0 {
-		addExtension(b, extensionSupportedGroups, func(b *cryptobyte.Builder) {
-			b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { addUint16s(b, offer.Groups) })
-		})
-		addExtension(b, extensionECPointFormats, func(b *cryptobyte.Builder) {
-			b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddUint8(0) }) // uncompressed
-		})
-	}
-	if len(offer.SignatureSchemes) > 0 {
-		addExtension(b, extensionSignatureAlgorithms, func(b *cryptobyte.Builder) {
-			b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { addUint16s(b, offer.SignatureSchemes) })
-		})
-	}
-	if len(offer.ALPN) > 0 {
-		addExtension(b, extensionALPN, h.addALPN)
-	}
-	if offer.OCSP {
-		addExtension(b, extensionStatusRequest, func(b *cryptobyte.Builder) {
-			b.AddBytes([]byte{1, 0, 0, 0, 0}) // ocsp, no responder IDs, no extensions
-		})
-	}
-	if offer.SCT {
-		addExtension(b, extensionSCT, func(*cryptobyte.Builder) {})
-	}
-	if offer.ExtendedMasterSecret {
-		addExtension(b, extensionExtendedMasterSecret, func(*cryptobyte.Builder) {})
-	}
-	if len(offer.SupportedVersions) > 0 {
-		addExtension(b, extensionSupportedVersions, func(b *cryptobyte.Builder) {
+		}, name != ""
+	case extensionSupportedGroups:
+		return list16(offer.Groups), len(offer.Groups) > 0
+	case extensionECPointFormats:
+		return func(b *cryptobyte.Builder) { b.AddBytes([]byte{1, 0}) }, len(offer.Groups) > 0 // uncompressed alone
+	case extensionSignatureAlgorithms:
+		return list16(offer.SignatureSchemes), len(offer.SignatureSchemes) > 0
+	case extensionALPN:
+		return h.addALPN, len(offer.ALPN) > 0
+	case extensionStatusRequest:
+		// ocsp, no responder IDs, no extensions
+		return func(b *cryptobyte.Builder) { b.AddBytes([]byte{1, 0, 0, 0, 0}) }, offer.OCSP
+	case extensionSCT:
+		return empty, offer.SCT
+	case extensionExtendedMasterSecret:
+		return empty, offer.ExtendedMasterSecret
+	case extensionSupportedVersions:
+		return func(b *cryptobyte.Builder) {
 			b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { addUint16s(b, offer.SupportedVersions) })
-		})
-	}
-	if h.cookie != nil {
-		addExtension(b, extensionCookie, func(b *cryptobyte.Builder) {
+		}, len(offer.SupportedVersions) > 0
+	case extensionCookie:
+		return func(b *cryptobyte.Builder) {
 			b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(h.cookie) })
-		})
+		}, h.cookie != nil
+	case extensionKeyShare:
+		return func(b *cryptobyte.Builder) { b.AddUint16LengthPrefixed(h.addShares) }, len(h.shares) > 0
 	}
-	if len(h.shares) > 0 {
-		addExtension(b, extensionKeyShare, func(b *cryptobyte.Builder) {
-			b.AddUint16LengthPrefixed(h.addShares)
-		})
+	return empty, true
+}
+
+func list16(values []uint16) func(*cryptobyte.Builder) {
+	return func(b *cryptobyte.Builder) {
+		b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { addUint16s(b, values) })
 	}
 }
 

@@ -2,7 +2,6 @@ package hello
 
 import (
 	"bytes"
-	"fmt"
 
 	"golang.org/x/crypto/cryptobyte"
 )
@@ -132,70 +131,4 @@ func ParseCertificates(version uint16, body []byte) ([][]byte, error) {
 	}
 	err := read(body)
 	return r.Certificates, err
-}
-
-// readCertificates reads the Certificate message of TLS 1.2 and below, RFC 5246
-// §7.4.2.
-func (r *Result) readCertificates(body []byte) error {
-	return r.readCertificateList(cryptobyte.String(body), false)
-}
-
-// readCertificates13 reads the Certificate message of TLS 1.3, whose entries
-// have extensions; RFC 8446 §4.4.2.
-func (r *Result) readCertificates13(body []byte) error {
-	s := cryptobyte.String(body)
-	var context cryptobyte.String
-	if !s.ReadUint8LengthPrefixed(&context) {
-		return protocolError("a Certificate message of %d bytes", len(body))
-	}
-	return r.readCertificateList(s, true)
-}
-
-// readCertificateList keeps the certificates before the first malformed entry
-// and drops what follows. A list that is longer than the message ends with it.
-func (r *Result) readCertificateList(s cryptobyte.String, withExtensions bool) error {
-	rest := s
-	var list cryptobyte.String
-	if !s.ReadUint24LengthPrefixed(&list) {
-		if !rest.Skip(3) {
-			return protocolError("a Certificate message without a list")
-		}
-		list = rest
-	}
-	if list.Empty() {
-		return ErrNoCertificate
-	}
-	var certificate, extensions cryptobyte.String
-	for list.ReadUint24LengthPrefixed(&certificate) {
-		if len(r.Certificates) == maxCertificates {
-			return fmt.Errorf("%w: a chain of more than %d certificates", ErrTooLarge, maxCertificates)
-		}
-		if len(certificate) > 0 {
-			r.Certificates = append(r.Certificates, bytes.Clone(certificate))
-		}
-		if !withExtensions {
-			continue
-		}
-		if !list.ReadUint16LengthPrefixed(&extensions) {
-			break
-		}
-		if len(r.Certificates) == 1 {
-			r.readLeafExtensions(extensions)
-		}
-	}
-	if len(r.Certificates) == 0 {
-		return protocolError("a Certificate message without one whole certificate")
-	}
-	return nil
-}
-
-func (r *Result) readLeafExtensions(extensions cryptobyte.String) {
-	for extension, data := range eachExtension(extensions) {
-		switch extension {
-		case extensionStatusRequest:
-			r.OCSPStapled = true
-		case extensionSCT:
-			r.SCTCount = countSCTs(data)
-		}
-	}
 }

@@ -25,6 +25,17 @@ type Offer struct {
 	SessionID bool
 	// OCSP, SCT and ExtendedMasterSecret ask for what they are called.
 	OCSP, SCT, ExtendedMasterSecret bool
+	// Extensions, if it is not nil, says which extensions stand in the hello, and in
+	// which order; by default it is those that the other fields and the server name call
+	// for, in the order of [Hello13]. One whose Data is nil is made of these fields,
+	// and left out if they do not call for it; one that no field stands for is
+	// empty. Data that is not nil goes out as it is, and is not looked at: with a
+	// share in it no key can be agreed. Without any, the hello ends before the list.
+	Extensions []Extension
+	// Compression are the methods offered, the null method if it is nil.
+	Compression []byte
+	// RecordVersion stands in the record's header; 0 is TLS 1.0 (RFC 8446 §5.1).
+	RecordVersion uint16
 }
 
 // Hello13 offers TLS 1.3 and, to servers that do not know it, everything below
@@ -76,6 +87,19 @@ func (o Offer) Limit(least, most uint16) (limited Offer, ok bool) {
 	return o, len(o.SupportedVersions) > 0
 }
 
+// recordVersion is TLS 1.0 by default, as old servers want it of a first hello.
+func (o *Offer) recordVersion() uint16 {
+	if o.RecordVersion == 0 {
+		return versionTLS10
+	}
+	return o.RecordVersion
+}
+
+// givesKeyShare reports whether the shares stand among the extensions as bytes.
+func (o *Offer) givesKeyShare() bool {
+	return slices.ContainsFunc(o.Extensions, func(e Extension) bool { return e.Type == extensionKeyShare && e.Data != nil })
+}
+
 // takes reports whether a server may choose a version. One that was not offered
 // is taken if nobody minds: an old server's mistake still shows its certificate.
 func (o *Offer) takes(version uint16) bool {
@@ -85,9 +109,11 @@ func (o *Offer) takes(version uint16) bool {
 	return version >= o.MinVersion && (o.MaxVersion == 0 || version <= o.MaxVersion)
 }
 
-// WithoutPostQuantum returns the offer without the groups that have ML-KEM.
+// WithoutPostQuantum returns the offer without the groups that have ML-KEM, and
+// without shares in them.
 func (o Offer) WithoutPostQuantum() Offer {
 	o.Groups = slices.DeleteFunc(slices.Clone(o.Groups), IsPostQuantum)
+	o.KeyShares = slices.DeleteFunc(slices.Clone(o.KeyShares), IsPostQuantum)
 	return o
 }
 

@@ -35,8 +35,10 @@ const (
 	// less, to no profit here.
 	maxRecord = 1<<14 + 2048
 
-	// firstBuffer takes the whole flight of most servers in one read.
+	// firstBuffer takes the whole flight of most servers in one read, and
+	// firstFeed a short hello: who feeds may have a million readers.
 	firstBuffer = 8 << 10
+	firstFeed   = 512
 )
 
 // ErrMore says that what was fed ends before the next record or message does.
@@ -91,33 +93,43 @@ func isRecordHeader(header []byte) bool {
 
 // feed takes a copy of p.
 func (r *records) feed(p []byte) error {
-	free, err := r.free(len(p))
-	if err != nil || len(p) > len(free) {
-		return fmt.Errorf("%w: %d bytes", ErrTooLarge, maxBytes)
+	if len(p) == 0 {
+		return nil
 	}
-	r.fed(copy(free, p))
+	free, err := r.free(len(p), firstFeed)
+	if err != nil {
+		return err
+	}
+	n := copy(free, p)
+	r.fed(n)
+	if n < len(p) {
+		return errBytes()
+	}
 	return nil
 }
 
+func errBytes() error { return fmt.Errorf("%w: %d bytes", ErrTooLarge, maxBytes) }
+
 // free returns where the next bytes go: n of them at least, unless the cap
-// leaves less.
-func (r *records) free(n int) ([]byte, error) {
+// leaves less. The buffer has the first size given and then grows twofold,
+// so that bytes fed one by one move a few times and not each time.
+func (r *records) free(n, first int) ([]byte, error) {
 	if r.start == r.end {
 		r.start, r.end = 0, 0
 	}
-	if left := len(r.buf) - r.end; left < n {
+	n = min(n, maxBytes-r.total)
+	if n <= 0 {
+		return nil, errBytes()
+	}
+	if len(r.buf)-r.end < n {
 		to := r.buf
-		if pending := r.end - r.start; pending+n > len(to) {
-			to = make([]byte, max(pending+n, firstBuffer))
+		if pending := r.end - r.start; pending+n > len(to)/2 {
+			to = make([]byte, max(pending+n, 2*len(to), first))
 		}
 		r.end = copy(to, r.buf[r.start:r.end])
 		r.start, r.buf = 0, to
 	}
-	limit := min(len(r.buf), r.end+maxBytes-r.total)
-	if limit <= r.end {
-		return nil, fmt.Errorf("%w: %d bytes", ErrTooLarge, maxBytes)
-	}
-	return r.buf[r.end:limit], nil
+	return r.buf[r.end:min(len(r.buf), r.end+maxBytes-r.total)], nil
 }
 
 // fed says that n bytes were put where free said.
