@@ -2,6 +2,7 @@ package results
 
 import (
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/x509"
 	"slices"
@@ -17,28 +18,31 @@ type Finding string
 
 // The findings, in the order in which a record lists them.
 const (
-	Expired         Finding = "expired"
-	NotYetValid     Finding = "not_yet_valid"
-	ExpiresSoon     Finding = "expires_soon"
-	Untrusted       Finding = "untrusted"
-	SelfSigned      Finding = "self_signed"
-	IncompleteChain Finding = "incomplete_chain"
-	NameMismatch    Finding = "name_mismatch"
-	NoNames         Finding = "no_names"
-	WeakKey         Finding = "weak_key"
-	WeakSignature   Finding = "weak_signature"
-	OldProtocol     Finding = "old_protocol"
-	WeakCipher      Finding = "weak_cipher"
-	NotPostQuantum  Finding = "not_post_quantum"
-	LongValidity    Finding = "long_validity"
-	Malformed       Finding = "malformed"
+	Expired          Finding = "expired"
+	NotYetValid      Finding = "not_yet_valid"
+	ExpiresSoon      Finding = "expires_soon"
+	Untrusted        Finding = "untrusted"
+	SelfSigned       Finding = "self_signed"
+	IncompleteChain  Finding = "incomplete_chain"
+	ChainExpired     Finding = "chain_expired"
+	ChainExpiresSoon Finding = "chain_expires_soon"
+	NameMismatch     Finding = "name_mismatch"
+	NoNames          Finding = "no_names"
+	WeakKey          Finding = "weak_key"
+	WeakSignature    Finding = "weak_signature"
+	OldProtocol      Finding = "old_protocol"
+	WeakCipher       Finding = "weak_cipher"
+	NotPostQuantum   Finding = "not_post_quantum"
+	LongValidity     Finding = "long_validity"
+	Malformed        Finding = "malformed"
+	Unsupported      Finding = "unsupported"
 )
 
 // Findings lists the closed set in its order.
 func Findings() []Finding {
 	return []Finding{
-		Expired, NotYetValid, ExpiresSoon, Untrusted, SelfSigned, IncompleteChain, NameMismatch, NoNames,
-		WeakKey, WeakSignature, OldProtocol, WeakCipher, NotPostQuantum, LongValidity, Malformed,
+		Expired, NotYetValid, ExpiresSoon, Untrusted, SelfSigned, IncompleteChain, ChainExpired, ChainExpiresSoon,
+		NameMismatch, NoNames, WeakKey, WeakSignature, OldProtocol, WeakCipher, NotPostQuantum, LongValidity, Malformed, Unsupported,
 	}
 }
 
@@ -62,8 +66,9 @@ func Find(r *Record, chain []*x509.Certificate, verdict []Finding, offeredPostQu
 		add(isWeakKey(c.PublicKey.Algorithm, c.PublicKey.Bits) || slices.ContainsFunc(upper(chain), hasWeakKey), WeakKey)
 		// A root's signature on itself protects nothing.
 		add(!c.SelfSigned && isWeakSignature(c.SignatureAlgorithm) || slices.ContainsFunc(upper(chain), hasWeakSignature), WeakSignature)
-		add(isLongValidity(c.NotBefore, c.NotAfter), LongValidity)
-		add(c.ParseError != "" || slices.Contains(chain, nil), Malformed)
+		unsupported := c.ParseError != "" && isUnsupported(c.PublicKey)
+		add(c.ParseError != "" && !unsupported || slices.Contains(chain[min(1, len(chain)):], nil), Malformed)
+		add(unsupported, Unsupported)
 	}
 	if t := r.TLS; t != nil {
 		add(slices.Contains([]string{"SSL 2.0", "SSL 3.0", "1.0", "1.1"}, t.Version), OldProtocol)
@@ -84,7 +89,25 @@ const day = 24 * time.Hour
 // Soon returns how long before its end a certificate of a lifetime expires
 // soon: 30 days, or for a lifetime under 90 days, whose certificates are renewed
 // by a machine, a third of that.
-func Soon(lifetime time.Duration) time.Duration { return min(30*day, lifetime/3) }
+func Soon(lifetime time.Duration) time.Duration { return min(30*day, lifetime/shortParts) }
+
+// shortLived is the least lifetime that has the whole 30 days of Soon.
+const (
+	shortParts = 3
+	shortLived = shortParts * 30 * day
+)
+
+// isUnsupported reports whether a certificate that crypto/x509 refuses has a key
+// on a curve that Go merely does not know, such as brainpool's, secp256k1 and
+// SM2's: x509 looks at the key before it looks further, so nothing is known to be
+// wrong with the certificate.
+func isUnsupported(key certificate.PublicKey) bool {
+	switch key.Algorithm {
+	case "ECDSA", "EC", "SM2":
+		return !slices.Contains([]string{"", "explicit", "P-224", "P-256", "P-384", "P-521"}, key.Curve)
+	}
+	return false
+}
 
 // FindExpiry returns what a certificate's dates mean at a time: Expired,
 // NotYetValid, ExpiresSoon, or "" for none of these.
@@ -137,8 +160,12 @@ func hasWeakKey(c *x509.Certificate) bool {
 		return isWeakKey("RSA", key.N.BitLen())
 	case *ecdsa.PublicKey:
 		return isWeakKey("ECDSA", key.Curve.Params().BitSize)
+	case ed25519.PublicKey:
+		return false
 	}
-	return false
+	// DSA, and the RSA-PSS keys that crypto/x509 leaves out.
+	read := certificate.Read(c.Raw, c, c.NotAfter).PublicKey
+	return isWeakKey(read.Algorithm, read.Bits)
 }
 
 func isWeakSignature(algorithm string) bool {
@@ -185,12 +212,13 @@ var maxValidity = []struct {
 }
 
 func isLongValidity(notBefore, notAfter time.Time) bool {
-	if notAfter.IsZero() {
+	if notAfter.IsZero() || notBefore.IsZero() {
 		return false
 	}
 	for _, limit := range maxValidity {
 		if !notBefore.Before(limit.from) {
-			return notAfter.Sub(notBefore) >= time.Duration(limit.days)*day+time.Second
+			// Both ends count, RFC 5280 §4.1.2.5.
+			return notAfter.Sub(notBefore)+time.Second > time.Duration(limit.days)*day
 		}
 	}
 	return false

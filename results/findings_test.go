@@ -54,12 +54,12 @@ func TestFind(t *testing.T) {
 		"SHA-1":            {func(c *certificate.Certificate, _ *TLS) { c.SignatureAlgorithm = "SHA1-RSA" }, []Finding{WeakSignature}},
 		"ECDSA with SHA-1": {func(c *certificate.Certificate, _ *TLS) { c.SignatureAlgorithm = "ECDSA-SHA1" }, []Finding{WeakSignature}},
 		"SHA-1 on itself":  {func(c *certificate.Certificate, _ *TLS) { c.SignatureAlgorithm, c.SelfSigned = "SHA1-RSA", true }, nil},
-		"200 days":         {func(c *certificate.Certificate, _ *TLS) { c.NotAfter = c.NotBefore.AddDate(0, 0, 200) }, nil},
-		"201 days":         {func(c *certificate.Certificate, _ *TLS) { c.NotAfter = c.NotBefore.AddDate(0, 0, 201) }, []Finding{LongValidity}},
-		"398 days from 2025": {func(c *certificate.Certificate, _ *TLS) {
-			c.NotBefore, c.NotAfter = date(2025, 12, 1), date(2027, 1, 3)
-		}, nil},
-		"ten years":     {func(c *certificate.Certificate, _ *TLS) { c.NotBefore, c.NotAfter = date(2020, 1, 1), date(2030, 1, 1) }, []Finding{LongValidity}},
+		"RSA-OAEP 1024": {func(c *certificate.Certificate, _ *TLS) {
+			c.PublicKey = certificate.PublicKey{Algorithm: "RSA-OAEP", Bits: 1024}
+		}, []Finding{WeakKey}},
+		"ECDH P-192": {func(c *certificate.Certificate, _ *TLS) {
+			c.PublicKey = certificate.PublicKey{Algorithm: "ECDH", Bits: 192}
+		}, []Finding{WeakKey}},
 		"malformed":     {func(c *certificate.Certificate, _ *TLS) { c.ParseError = "x" }, []Finding{Malformed}},
 		"TLS 1.1":       {func(_ *certificate.Certificate, h *TLS) { h.Version = "1.1" }, []Finding{OldProtocol}},
 		"RC4, RSA":      {func(_ *certificate.Certificate, h *TLS) { h.Cipher = "TLS_RSA_WITH_RC4_128_SHA" }, []Finding{WeakCipher}},
@@ -105,5 +105,55 @@ func TestFindMergesVerdict(t *testing.T) {
 	}
 	if got := Find(new(Record), nil, nil, true); got == nil || len(got) != 0 {
 		t.Errorf("an empty record: %#v", got)
+	}
+}
+
+func TestLongValidity(t *testing.T) {
+	from := date(2026, 11, 1)
+	for name, test := range map[string]struct {
+		from time.Time
+		days int
+		less time.Duration
+		want bool
+	}{
+		// Both ends count, so that exactly 200 days between them are a second more.
+		"200 days":           {from, 200, 0, true},
+		"a second less":      {from, 200, time.Second, false},
+		"100 days in 2028":   {date(2028, 1, 1), 100, 0, true},
+		"47 days in 2030":    {date(2030, 1, 1), 47, 0, true},
+		"46 days in 2030":    {date(2030, 1, 1), 46, 0, false},
+		"398 days from 2025": {date(2025, 12, 1), 398, 0, true},
+		"397 days from 2025": {date(2025, 12, 1), 397, 0, false},
+		"ten years":          {date(2020, 1, 1), 3650, 0, true},
+	} {
+		if got := isLongValidity(test.from, test.from.Add(time.Duration(test.days)*day-test.less)); got != test.want {
+			t.Errorf("%s: %t, want %t", name, got, test.want)
+		}
+	}
+	if isLongValidity(time.Time{}, from) {
+		t.Error("a lifetime whose start cannot be read is too long")
+	}
+}
+
+// TestUnsupportedIsNotMalformed: of a key on a curve that Go does not know,
+// nothing is wrong.
+func TestUnsupportedIsNotMalformed(t *testing.T) {
+	for _, test := range []struct {
+		key  certificate.PublicKey
+		want Finding
+	}{
+		{certificate.PublicKey{Algorithm: "ECDSA", Bits: 256, Curve: "brainpoolP256r1"}, Unsupported},
+		{certificate.PublicKey{Algorithm: "ECDSA", Bits: 256, Curve: "secp256k1"}, Unsupported},
+		{certificate.PublicKey{Algorithm: "SM2", Bits: 256, Curve: "SM2"}, Unsupported},
+		{certificate.PublicKey{Algorithm: "ECDSA", Bits: 256, Curve: "P-256"}, Malformed},
+		{certificate.PublicKey{Algorithm: "ECDSA", Curve: "explicit"}, Malformed},
+		{certificate.PublicKey{Algorithm: "ECDSA"}, Malformed},
+		{certificate.PublicKey{Algorithm: "RSA", Bits: 2048}, Malformed},
+	} {
+		c := blameless()
+		c.PublicKey, c.ParseError = test.key, "x"
+		if got := Find(&Record{Time: date(2026, 11, 21), Certificate: c}, nil, nil, false); !slices.Equal(got, []Finding{test.want}) {
+			t.Errorf("%+v: %v, want %s", test.key, got, test.want)
+		}
 	}
 }

@@ -106,6 +106,11 @@ type Verification struct {
 	NameMatch bool `json:"name_match"`
 	// Error is empty when Trusted.
 	Error string `json:"error"`
+	// NotAfter is when the first certificate expires of the chain that was
+	// verified, from the leaf to the anchor, and FirstToExpire its subject. They
+	// are absent if there is no such chain.
+	NotAfter      time.Time `json:"not_after,omitzero"`
+	FirstToExpire string    `json:"first_to_expire,omitempty"`
 	// ChainLength counts the certificates from the leaf to the trust anchor,
 	// both included; 0 when no such chain was found.
 	ChainLength int `json:"chain_length"`

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,6 +40,9 @@ type Verifier struct {
 	// which a pool does not tell: chains to such an anchor are checked as a
 	// whole each time. Nil means that none was.
 	Constrained func(anchor *x509.Certificate) bool
+	// Public says that Roots are those of the public web's authorities, which
+	// have rules for the lifetime of what they issue.
+	Public bool
 
 	memory memory
 }
@@ -47,8 +51,11 @@ type Verifier struct {
 type path struct {
 	// length counts the certificates.
 	length int
-	// notAfter is when the first of them expires.
+	// notAfter is when the first of them expires, and first which that is.
 	notAfter time.Time
+	first    *x509.Certificate
+	// aboveNotAfter is the same without the leaf.
+	aboveNotAfter time.Time
 }
 
 // bestPath returns what of a leaf's chains stands above it and lasts longest,
@@ -56,12 +63,14 @@ type path struct {
 func bestPath(chains [][]*x509.Certificate) path {
 	var best path
 	for i, chain := range chains {
-		p := path{length: len(chain) - 1, notAfter: chain[len(chain)-1].NotAfter}
+		last := chain[len(chain)-1]
+		p := path{length: len(chain) - 1, notAfter: last.NotAfter, first: last}
 		for _, c := range chain[1:] {
 			if c.NotAfter.Before(p.notAfter) {
-				p.notAfter = c.NotAfter
+				p.notAfter, p.first = c.NotAfter, c
 			}
 		}
+		p.aboveNotAfter = p.notAfter
 		if d := p.notAfter.Compare(best.notAfter); i == 0 || d > 0 || d == 0 && p.length < best.length {
 			best = p
 		}
@@ -73,7 +82,7 @@ func bestPath(chains [][]*x509.Certificate) path {
 func (p path) under(leaf *x509.Certificate) path {
 	p.length++
 	if leaf.NotAfter.Before(p.notAfter) {
-		p.notAfter = leaf.NotAfter
+		p.notAfter, p.first = leaf.NotAfter, leaf
 	}
 	return p
 }
@@ -81,13 +90,17 @@ func (p path) under(leaf *x509.Certificate) path {
 // Verify checks the chain, leaf first, as it was received at the time now, and
 // whether the leaf is for name. An entry of chain that could not be parsed is
 // nil; leaf describes the first. The findings say what the verification alone
-// can tell: untrusted, self_signed, incomplete_chain, name_mismatch. An expired
-// leaf under a good chain is not untrusted, though not Trusted either.
+// can tell: untrusted, self_signed, incomplete_chain, chain_expired,
+// chain_expires_soon, name_mismatch, long_validity. An expired leaf under a good
+// chain is not untrusted, though not Trusted either.
 func (v *Verifier) Verify(chain []*x509.Certificate, leaf *certificate.Certificate, name string, now time.Time) (*Verification, []Finding) {
 	out := new(Verification)
 	var findings []Finding
 	if chain[0] == nil {
 		out.Error = "the certificate is malformed"
+		if isUnsupported(leaf.PublicKey) {
+			out.Error = "could not be checked: the key is of a kind that Go does not know"
+		}
 	} else {
 		found, err := v.chain(chain, now)
 		out.Trusted = err == nil
@@ -95,15 +108,32 @@ func (v *Verifier) Verify(chain []*x509.Certificate, leaf *certificate.Certifica
 			out.Error = verificationError(err)
 		}
 		if found != nil {
-			out.ChainLength = found.length
+			out.ChainLength, out.NotAfter = found.length, found.notAfter.UTC()
+			out.FirstToExpire = certificate.ParseName(found.first.RawSubject).DN
+			findings = append(findings, v.judgePath(found, leaf, now)...)
 		} else {
-			findings = append(findings, untrusted(chain, leaf)...)
+			findings = append(findings, v.untrusted(chain, leaf)...)
 		}
 	}
 	if out.NameMatch = matchName(chain[0], leaf, name); !out.NameMatch {
 		findings = append(findings, NameMismatch)
 	}
 	return out, findings
+}
+
+// judgePath returns what a good path shows, or one that only dates spoil.
+func (v *Verifier) judgePath(found *path, leaf *certificate.Certificate, now time.Time) (findings []Finding) {
+	switch {
+	case now.After(found.aboveNotAfter):
+		findings = append(findings, Untrusted, ChainExpired)
+	case found.aboveNotAfter.Before(leaf.NotAfter) && found.aboveNotAfter.Sub(now) < Soon(shortLived):
+		// Only if the leaf lasts longer: its renewal brings another chain.
+		findings = append(findings, ChainExpiresSoon)
+	}
+	if v.Public && isLongValidity(leaf.NotBefore, leaf.NotAfter) {
+		findings = append(findings, LongValidity)
+	}
+	return findings
 }
 
 // maxVerificationError bounds [Verification.Error], in bytes: crypto/x509 quotes
@@ -131,15 +161,33 @@ func (v *Verifier) chain(chain []*x509.Certificate, now time.Time) (*path, error
 			then = leaf.NotAfter
 		} else if now.Before(leaf.NotBefore) {
 			then = leaf.NotBefore
+		} else {
+			then = lastGood(above, now)
 		}
 		if !then.Equal(now) {
-			found, _ = v.build(leaf, above, then)
+			var reason error
+			if found, reason = v.build(leaf, above, then); found == nil {
+				// It was no good before either, for another reason.
+				err = reason
+			}
 		}
 	}
 	if found == nil && refused != nil {
 		err = refused
 	}
 	return found, err
+}
+
+// lastGood returns when the first of the certificates that have expired was last
+// valid, or now if none has.
+func lastGood(above []*x509.Certificate, now time.Time) time.Time {
+	then := now
+	for _, c := range above {
+		if c.NotAfter.Before(then) {
+			then = c.NotAfter
+		}
+	}
+	return then
 }
 
 // build looks for the best path from a leaf to a trust anchor.
@@ -168,19 +216,25 @@ func (v *Verifier) build(leaf *x509.Certificate, above []*x509.Certificate, now 
 }
 
 // untrusted says how a chain fails to reach an anchor.
-func untrusted(chain []*x509.Certificate, leaf *certificate.Certificate) []Finding {
+func (v *Verifier) untrusted(chain []*x509.Certificate, leaf *certificate.Certificate) []Finding {
 	findings := []Finding{Untrusted}
 	if leaf.SelfSigned {
 		return append(findings, SelfSigned)
 	}
-	for _, c := range chain[1:] {
-		if c != nil && string(c.RawSubject) == string(chain[0].RawIssuer) {
-			return findings
+	// From the leaf up, as far as the issuers were sent.
+	last := chain[0]
+	for range chain {
+		issuer := slices.IndexFunc(chain, func(c *x509.Certificate) bool {
+			return c != nil && c != last && string(c.RawSubject) == string(last.RawIssuer)
+		})
+		if issuer < 0 {
+			break
 		}
+		last = chain[issuer]
 	}
-	// Nobody sent the leaf's issuer, and the leaf says where it is to be had,
-	// as those under a private root, which are sent alone by right, do not.
-	if len(leaf.IssuerURLs) > 0 {
+	// Nobody sent the last one's issuer, and it says where that is to be had, as
+	// those under a private root, which are sent alone by right, do not.
+	if string(last.RawIssuer) != string(last.RawSubject) && v.anchors()[string(last.RawIssuer)] == 0 && len(last.IssuingCertificateURL) > 0 {
 		findings = append(findings, IncompleteChain)
 	}
 	return findings

@@ -135,6 +135,11 @@ func leastLevel(want dialertest.Want) policy.Level {
 	}
 	levels := policy.Default().Levels
 	for _, finding := range want.Findings {
+		// The farm's root is given with --ca-file, and has no rules of the public
+		// web.
+		if finding == string(results.LongValidity) {
+			continue
+		}
 		least = max(least, levels[policy.Code(finding)])
 	}
 	return least

@@ -53,7 +53,7 @@ func (e *environment) demo(args []string) error {
 		return err
 	}
 	if o.caFile == "" && !o.trustSet {
-		s.Recorder.Verifier = &results.Verifier{Roots: farm.CA().Pool()}
+		s.Recorder.Verifier = &results.Verifier{Roots: farm.CA().Pool(), Public: true}
 	}
 	e.fit(&o, s)
 	out, err := openOutput(&o, e.stdout)

@@ -296,7 +296,7 @@ func (o *options) verifier() (*results.Verifier, error) {
 				constrained[string(cert.Raw)] = true
 			}
 		}
-		return &results.Verifier{Roots: roots, Constrained: func(anchor *x509.Certificate) bool { return constrained[string(anchor.Raw)] }}, nil
+		return &results.Verifier{Roots: roots, Public: o.caFile == "", Constrained: func(anchor *x509.Certificate) bool { return constrained[string(anchor.Raw)] }}, nil
 	case "system":
 		system, err := x509.SystemCertPool()
 		if err != nil || system.Equal(x509.NewCertPool()) {
@@ -308,5 +308,5 @@ func (o *options) verifier() (*results.Verifier, error) {
 		}
 		roots = system
 	}
-	return &results.Verifier{Roots: roots}, nil
+	return &results.Verifier{Roots: roots, Public: o.caFile == ""}, nil
 }

@@ -41,8 +41,18 @@ func NewCA(name string, key Key) *CA {
 
 // Intermediate returns a new authority signed by ca.
 func (ca *CA) Intermediate(name string, key Key) *CA {
+	return ca.intermediateUntil(name, key, time.Time{})
+}
+
+// intermediateUntil is Intermediate with an end of its own, the zero time for
+// the usual one.
+func (ca *CA) intermediateUntil(name string, key Key, notAfter time.Time) *CA {
 	sub := &CA{root: ca.root, key: key.generate()}
-	sub.cert = create(authority(name), ca.cert, sub.key.Public(), ca.key)
+	template := authority(name)
+	if !notAfter.IsZero() {
+		template.NotAfter = notAfter
+	}
+	sub.cert = create(template, ca.cert, sub.key.Public(), ca.key)
 	sub.chain = slices.Concat([][]byte{sub.cert.Raw}, ca.chain)
 	return sub
 }

@@ -71,6 +71,15 @@ func certificateCases() []Case {
 				return cert
 			})),
 
+		newCase("chain-expired", "Its certificate is good, and the intermediate above it expired five days ago.",
+			ok("untrusted", "chain_expired"), withCert(func(p *pki) tls.Certificate {
+				return p.root.intermediateUntil("Expired Intermediate", P256, now.Add(-5*day)).Issue(Leaf{DNSNames: []string{"chain-expired.test"}})
+			})),
+		newCase("chain-expires-soon", "Its certificate is good for 80 days, and the intermediate above it for three.",
+			ok("chain_expires_soon"), withCert(func(p *pki) tls.Certificate {
+				return p.root.intermediateUntil("Ending Intermediate", P256, now.Add(3*day)).Issue(Leaf{DNSNames: []string{"chain-expires-soon.test"}})
+			})),
+
 		newCase("wrong-name", "Its certificate is for another name.",
 			ok("name_mismatch"), withLeaf(Leaf{DNSNames: []string{"another.test"}})),
 		newCase("no-names", "Its certificate has a common name and no subject alternative name.",

@@ -33,9 +33,21 @@ var findings = map[string]func(view) bool{
 	},
 	"long_validity": func(v view) bool { return v.leaf.NotAfter.Sub(v.leaf.NotBefore) > 398*day },
 	"self_signed":   func(v view) bool { return bytes.Equal(v.leaf.RawIssuer, v.leaf.RawSubject) },
-	"untrusted":     func(v view) bool { return v.verify() != nil },
+	"untrusted": func(v view) bool {
+		return v.verify() != nil || len(v.PeerCertificates) > 1 && time.Now().After(v.PeerCertificates[1].NotAfter)
+	},
 	"incomplete_chain": func(v view) bool {
 		return v.verify() != nil && len(v.PeerCertificates) == 1 && len(v.leaf.IssuingCertificateURL) > 0
+	},
+	"chain_expired": func(v view) bool {
+		return len(v.PeerCertificates) > 1 && time.Now().After(v.PeerCertificates[1].NotAfter)
+	},
+	"chain_expires_soon": func(v view) bool {
+		if len(v.PeerCertificates) < 2 {
+			return false
+		}
+		left := time.Until(v.PeerCertificates[1].NotAfter)
+		return 0 < left && left < 30*day
 	},
 	"name_mismatch":  func(v view) bool { return v.leaf.VerifyHostname(v.host) != nil },
 	"no_names":       func(v view) bool { return len(v.leaf.DNSNames)+len(v.leaf.IPAddresses) == 0 },

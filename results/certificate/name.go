@@ -68,6 +68,15 @@ type attribute struct {
 	value element
 }
 
+// ParseName reads the DER form of a Name, such as the RawSubject of an
+// [x509.Certificate], within the limits of [Read].
+func ParseName(der []byte) Name {
+	d := reader(der)
+	e, _ := d.next()
+	n, _ := distinguishedName(e)
+	return n
+}
+
 // distinguishedName reads a Name (RFC 5280 §4.1.2.4) in one pass and writes its
 // string form in another. crypto/x509/pkix would do the second in time that
 // grows with the square of the number of attributes. cut reports whether

@@ -38,11 +38,11 @@ const (
 // by this order where levels are equal.
 var codes = []Code{
 	Code(results.Expired), CodePin, Code(results.NameMismatch), Code(results.Untrusted),
-	Code(results.SelfSigned), Code(results.IncompleteChain), Code(results.NotYetValid),
+	Code(results.SelfSigned), Code(results.IncompleteChain), Code(results.ChainExpired), Code(results.NotYetValid),
 	Code(results.Malformed), CodeName, CodeIssuer, CodeMinDays, CodeMinTLS, CodeExpect,
 	CodeUnchecked, CodeChanged, Code(results.WeakKey), Code(results.WeakSignature),
-	Code(results.OldProtocol), Code(results.WeakCipher), Code(results.ExpiresSoon),
-	Code(results.NoNames), Code(results.NotPostQuantum), Code(results.LongValidity),
+	Code(results.OldProtocol), Code(results.WeakCipher), Code(results.ExpiresSoon), Code(results.ChainExpiresSoon),
+	Code(results.NoNames), Code(results.NotPostQuantum), Code(results.LongValidity), Code(results.Unsupported),
 }
 
 var ranks = func() map[Code]int {

@@ -41,7 +41,7 @@ func (j *judgement) hasReason() bool {
 
 // isReason: a certificate with one of these findings is not trusted for it.
 func isReason(f results.Finding) bool {
-	return f == results.SelfSigned || f == results.IncompleteChain
+	return f == results.SelfSigned || f == results.IncompleteChain || f == results.ChainExpired
 }
 
 // describe says what a finding means for the record at hand and what to do
@@ -65,6 +65,10 @@ func describe(f results.Finding, r *results.Record) string {
 		return "self-signed: use a certificate of a CA, or give this one with --ca-file"
 	case results.IncompleteChain:
 		return fmt.Sprintf("chain is missing its intermediate: serve it too (issuer %s)", name(c.Issuer))
+	case results.ChainExpired:
+		return fmt.Sprintf("a certificate of the chain has expired%s: serve the issuer's present chain", chainEnd(v))
+	case results.ChainExpiresSoon:
+		return fmt.Sprintf("a certificate of the chain expires before the leaf%s: serve another chain, or renew under a newer issuer", chainEnd(v))
 	case results.NameMismatch:
 		return fmt.Sprintf("certificate is not for %s but for %s: add the name, or serve the right certificate", askedFor(r), names(c))
 	case results.NoNames:
@@ -86,6 +90,8 @@ func describe(f results.Finding, r *results.Record) string {
 		return fmt.Sprintf("key exchange is not post-quantum (%s): enable X25519MLKEM768 and TLS 1.3", group)
 	case results.LongValidity:
 		return fmt.Sprintf("valid for %s in all, which clients refuse of public CAs: reissue for less", span(c.NotAfter.Sub(c.NotBefore)))
+	case results.Unsupported:
+		return fmt.Sprintf("the certificate could not be verified: its key (%s) is of a kind that Go does not know", key(c.PublicKey))
 	case results.Malformed:
 		if c.ParseError == "" {
 			return "malformed certificate in the chain above the leaf: serve another chain"
@@ -93,6 +99,14 @@ func describe(f results.Finding, r *results.Record) string {
 		return fmt.Sprintf("malformed certificate (%s): reissue it", c.ParseError)
 	}
 	return strings.ReplaceAll(string(f), "_", " ")
+}
+
+// chainEnd says which certificate of a verified chain ends first, and when.
+func chainEnd(v *results.Verification) string {
+	if v == nil || v.NotAfter.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf(" (%s on %s)", v.FirstToExpire, date(v.NotAfter))
 }
 
 // protocol says a record's version as people do: "1.2" is TLS's.

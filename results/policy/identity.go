@@ -103,7 +103,7 @@ func (j *judgement) found(f results.Finding) bool {
 // whatever the certificate is.
 func needsVerification(f results.Finding) bool {
 	switch f {
-	case results.Untrusted, results.SelfSigned, results.IncompleteChain, results.NameMismatch:
+	case results.Untrusted, results.SelfSigned, results.IncompleteChain, results.ChainExpired, results.ChainExpiresSoon, results.NameMismatch, results.LongValidity:
 		return true
 	}
 	return false

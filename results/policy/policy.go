@@ -63,16 +63,18 @@ func Default() *Policy {
 	p := &Policy{Levels: map[Code]Level{CodeUnchecked: Unchecked, CodeChanged: Warn}}
 	for _, finding := range []results.Finding{
 		results.Expired, results.NotYetValid, results.Untrusted, results.SelfSigned,
-		results.IncompleteChain, results.NameMismatch, results.Malformed,
+		results.IncompleteChain, results.ChainExpired, results.NameMismatch, results.Malformed,
 	} {
 		p.Levels[Code(finding)] = Fail
 	}
 	for _, finding := range []results.Finding{
 		results.WeakKey, results.WeakSignature, results.OldProtocol, results.WeakCipher,
-		results.ExpiresSoon, results.LongValidity,
+		results.ExpiresSoon, results.ChainExpiresSoon, results.LongValidity,
 	} {
 		p.Levels[Code(finding)] = Warn
 	}
+	// It could not be verified.
+	p.Levels[Code(results.Unsupported)] = Unchecked
 	for _, code := range []Code{CodeMinDays, CodeMinTLS, CodeIssuer, CodeName, CodePin, CodeExpect} {
 		p.Levels[code] = Fail
 	}
