@@ -154,17 +154,20 @@ func (a *attempt) wantsClientCert(e *Error) bool {
 	case CodeAlert:
 		return a.alertWantsClientCert(e.Alert)
 	case CodeEOF, CodeReset:
-		return a.h.ClientCertRequested && !a.sentCert
+		return a.withheldCert()
 	}
 	return false
 }
+
+// withheldCert reports whether the server asked for a certificate and got none.
+func (a *attempt) withheldCert() bool { return a.h.ClientCertRequested && !a.sentCert }
 
 func (a *attempt) alertWantsClientCert(alert uint8) bool {
 	switch alert {
 	case alertCertificateRequired:
 		return true
 	case alertHandshakeFailure, alertBadCertificate, alertUnsupportedCertificate, alertCertificateUnknown, alertAccessDenied, alertDecodeError:
-		return a.h.ClientCertRequested && !a.sentCert
+		return a.withheldCert()
 	}
 	return false
 }

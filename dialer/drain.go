@@ -75,10 +75,14 @@ func (a *attempt) drain(conn *tls.Conn) {
 	// Reads and writes: crypto/tls answers a KeyUpdate with a write while it
 	// holds both of its locks, and would hang on a peer that does not read.
 	raw.SetDeadline(start.Add(a.d.drainTimeout(a.h.Timing.Connect)))
+	end, ended := a.awaitRefusal(conn, raw, start)
 	err := conn.CloseWrite()
+	if !ended {
+		end = a.read(conn)
+	}
 	// A goodbye that did not get out is no reason not to read: a server that
 	// has refused and reset us has sent its alert before.
-	if end := a.read(conn); err == nil || isAlert(end) {
+	if ended || err == nil || isAlert(end) {
 		err = end
 	}
 	a.h.Drain.End = a.drainEnd(err)
@@ -87,6 +91,30 @@ func (a *attempt) drain(conn *tls.Conn) {
 		setLinger(raw, -1)
 	}
 	a.h.Timing.Drain = time.Since(start)
+}
+
+// awaitRefusal waits, before the goodbye, for a server of TLS 1.3 that was
+// refused a certificate to end the connection: only then does that say anything,
+// as after our goodbye every server ends it. GnuTLS and PHP have servers that
+// send no alert. It waits for half of the drain's time at most, and reports
+// whether the connection has ended, and how.
+func (a *attempt) awaitRefusal(conn *tls.Conn, raw net.Conn, start time.Time) (end error, ended bool) {
+	if a.h.Version != tls.VersionTLS13 || !a.withheldCert() {
+		return nil, false
+	}
+	limit := a.d.drainTimeout(a.h.Timing.Connect)
+	raw.SetReadDeadline(start.Add(limit / 2))
+	defer raw.SetReadDeadline(start.Add(limit))
+	var first [1]byte
+	n, err := conn.Read(first[:])
+	a.h.Drain.Bytes += int64(n)
+	switch {
+	case err == nil, isTimeout(err):
+		return nil, false
+	case !isAlert(err) && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)):
+		a.h.ClientCertRequired = true
+	}
+	return err, true
 }
 
 // drainTimeout returns how long a drain may last.
