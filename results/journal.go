@@ -86,8 +86,10 @@ func readWhole(r *bufio.Reader, long *[]byte) ([]byte, error) {
 	return *long, err
 }
 
-// isCut reports whether a line can be the beginning of a record.
+// isCut reports whether a line can be the beginning of a record. After a power
+// cut, zeros may stand where the rest was never written.
 func isCut(line []byte) bool {
+	line = bytes.TrimRight(line, "\x00")
 	return bytes.HasPrefix(line, recordStart) || bytes.HasPrefix(recordStart, line)
 }
 

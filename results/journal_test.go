@@ -57,6 +57,11 @@ func TestReadJournalCutAnywhere(t *testing.T) {
 		if err != nil || len(entries) != lines || whole != int64(bytes.LastIndexByte(data[:cut], '\n')+1) {
 			t.Fatalf("cut at %d, behind %d lines: %d entries, %d bytes, %v", cut, lines, len(entries), whole, err)
 		}
+		// A power cut leaves zeros in place of what was never written.
+		zeros := append(bytes.Clone(data[:cut]), make([]byte, 5000)...)
+		if entries, again, err := readJournal(zeros); err != nil || len(entries) != lines || again != whole {
+			t.Fatalf("zeros from %d on, behind %d lines: %d entries, %d bytes, %v", cut, lines, len(entries), again, err)
+		}
 	}
 	// A last line that has an end, but whose middle was never written.
 	broken := append(bytes.Clone(data), `{"schema":1,"line":4,"inp`+"\x00\x00\n"...)

@@ -8,7 +8,11 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	"time"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // The limits of what an Encoder holds back.
@@ -60,23 +64,30 @@ func (e *Encoder) Encode(r *Record) error {
 // terminals obey, in the line that begins at start.
 func (e *Encoder) escapeControls(start int) {
 	line := e.buf.Bytes()[start:]
-	if bytes.IndexByte(line, 0x7F) < 0 && bytes.IndexByte(line, 0xC2) < 0 {
+	if !slices.ContainsFunc(line, func(b byte) bool { return b >= 0x7F }) || !bytes.ContainsFunc(line, isFormat) {
 		return
 	}
 	line = bytes.Clone(line)
 	e.buf.Truncate(start)
-	for i := 0; i < len(line); i++ {
+	for len(line) > 0 {
+		r, size := utf8.DecodeRune(line)
 		switch {
-		case line[i] == 0x7F:
-			e.buf.WriteString(`\u007f`)
-		case line[i] == 0xC2 && line[i+1] < 0xA0:
-			i++
-			fmt.Fprintf(&e.buf, `\u%04x`, line[i])
+		case !isFormat(r):
+			e.buf.Write(line[:size])
+		case r > 0xFFFF:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&e.buf, `\u%04x\u%04x`, high, low)
 		default:
-			e.buf.WriteByte(line[i])
+			fmt.Fprintf(&e.buf, `\u%04x`, r)
 		}
+		line = line[size:]
 	}
 }
+
+// isFormat reports whether a character is a control or turns or hides text: the
+// categories Cc and Cf, with the marks for direction, the byte order mark and
+// the tags.
+func isFormat(r rune) bool { return r >= 0x7F && unicode.In(r, unicode.Cc, unicode.Cf) }
 
 // Flush writes what is waiting.
 func (e *Encoder) Flush() error {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode"
 
 	"certsweep/results"
 	"certsweep/results/certificate"
@@ -105,20 +106,20 @@ func TestEncoderDisarmsControls(t *testing.T) {
 	var b bytes.Buffer
 	e := results.NewEncoder(&b)
 	r := record(1)
-	r.Error.Message = "\x1b[2J \u009b2J \x7f é <b> \u2028 \xff"
+	r.Error.Message = "\x1b[2J \u009b2J \x7f é <b> \u2028 \xff \u202egnp.exe \ufeff \U000e0041 \u00ad"
 	if err := errors.Join(e.Encode(r), e.Flush()); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range b.String()[:b.Len()-1] {
-		if c < 0x20 || 0x7F <= c && c < 0xA0 {
-			t.Errorf("control %U in %q", c, b.String())
+		if unicode.In(c, unicode.Cc, unicode.Cf) {
+			t.Errorf("%U in %q", c, b.String())
 		}
 	}
 	if !strings.Contains(b.String(), "é <b>") {
 		t.Errorf("harmless characters were escaped: %q", b.String())
 	}
 	for got, err := range results.Decode(&b) {
-		if want := "\x1b[2J \u009b2J \x7f é <b> \u2028 \uFFFD"; err != nil || got.Error.Message != want {
+		if want := "\x1b[2J \u009b2J \x7f é <b> \u2028 \uFFFD \u202egnp.exe \ufeff \U000e0041 \u00ad"; err != nil || got.Error.Message != want {
 			t.Errorf("decoded %q, %v; want %q", got.Error.Message, err, want)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/big"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -104,6 +105,8 @@ func parseLine(number int, text string, long bool, known func(key string) error)
 		}
 		return l, true
 	}
+	// User information is refused below, and its password is nobody's business.
+	text = password.ReplaceAllString(text, "$1***@")
 	fields, err := splitFields(text)
 	if len(fields) == 0 && err == nil {
 		return l, false
@@ -123,6 +126,9 @@ func parseLine(number int, text string, long bool, known func(key string) error)
 	}
 	return l, true
 }
+
+// password is that of a URL's user information (RFC 3986 §3.2.1).
+var password = regexp.MustCompile(`(://[^/?#@\s]*:)[^/?#@\s]+@`)
 
 func (l *line) parse(fields []field) error {
 	first := fields[0]

@@ -317,7 +317,7 @@ func (c *chaos) finish(t *testing.T) {
 }
 
 // fileSizeVariable is the longest file that the role "limited" may write.
-const fileSizeVariable = "CERTSWEEP_TEST_FILE_SIZE"
+const fileSizeVariable = "TEST_CERTSWEEP_FILE_SIZE"
 
 // limitedRole is certsweep where a file cannot grow beyond a size, as on a full
 // disk.

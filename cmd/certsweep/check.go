@@ -41,7 +41,7 @@ type checkOptions struct {
 var notInCheck = []string{"chain", "pem", "output", "summary", "debug-addr", "resume", "shard", "min-tls"}
 
 // sharedFlags are flags of a scan that mean something without one too.
-var sharedFlags = []string{"target", "progress", "quiet", "version", "help"}
+var sharedFlags = []string{"target", "port", "progress", "quiet", "version", "help"}
 
 func (o *checkOptions) register(fs *pflag.FlagSet) {
 	scan := pflag.NewFlagSet("", pflag.ContinueOnError)
@@ -97,7 +97,7 @@ func (e *environment) openCheck(fs *pflag.FlagSet, o *checkOptions) (*check, err
 	c := &check{environment: e, options: o}
 	var err error
 	if len(o.from) == 0 {
-		if c.scanner, _, err = o.scan.scanner(); err != nil {
+		if c.scanner, _, err = e.newScanner(&o.scan); err != nil {
 			return nil, err
 		}
 	}
@@ -120,7 +120,8 @@ func (e *environment) openCheck(fs *pflag.FlagSet, o *checkOptions) (*check, err
 
 // openReports opens what the next run writes to.
 func (c *check) openReports() (err error) {
-	c.reports, err = openReports(c.options, c.stdout, report.Options{Now: time.Now(), Locate: c.list.locate, Color: c.color()})
+	options := report.Options{Now: time.Now(), Locate: c.list.locate, Color: c.color()}
+	c.reports, err = await(c.stop, func() (*reports, error) { return openReports(c.options, c.stdout, options) })
 	return err
 }
 
@@ -151,6 +152,9 @@ func (o *checkOptions) validate(fs *pflag.FlagSet) error {
 			return usageError("--%s says how to scan, and --from scans nothing: leave one of them out", name)
 		}
 	}
+	if len(o.from) > 0 && len(o.scan.ports) > 0 && len(o.scan.files)+len(o.scan.targets) == 0 {
+		return usageError("--port completes a list, and --from was given without one")
+	}
 	readers := 0
 	for _, name := range slices.Concat(o.from, o.scan.files, []string{o.gate.baseline}) {
 		if name == "-" {
@@ -160,6 +164,9 @@ func (o *checkOptions) validate(fs *pflag.FlagSet) error {
 	if readers > 1 {
 		return usageError("standard input can be read once: as a list (-), as --from - or as --baseline -")
 	}
+	if err := o.checkCollisions(); err != nil {
+		return err
+	}
 	if o.gate.minTLS != 0 && o.scan.maxTLS != 0 && o.gate.minTLS > o.scan.maxTLS {
 		return usageError("--min-tls %s asks for more than --max-tls %s offers", &o.gate.minTLS, &o.scan.maxTLS)
 	}
@@ -167,6 +174,20 @@ func (o *checkOptions) validate(fs *pflag.FlagSet) error {
 		return usageError("--require-pq and --no-pq exclude each other")
 	}
 	return nil
+}
+
+func (o *checkOptions) checkCollisions() error {
+	inputs := append(o.scan.inputs(), usedFile{"--baseline", o.gate.baseline})
+	for _, name := range o.from {
+		inputs = append(inputs, usedFile{"--from", name})
+	}
+	outputs := []usedFile{{"--output", o.output}}
+	for _, spec := range o.reports {
+		if _, name, ok := strings.Cut(spec, "="); ok {
+			outputs = append(outputs, usedFile{"--report", name})
+		}
+	}
+	return checkCollisions(inputs, outputs)
 }
 
 // check is what a run of the command needs, and what it has come to.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"maps"
 	"os"
 	"path/filepath"
@@ -280,44 +281,52 @@ func TestInputLocates(t *testing.T) {
 	}
 }
 
-// TestSavedLines joins records to a list.
-func TestSavedLines(t *testing.T) {
-	lines := make(savedLines)
-	for i, text := range []string{"a", "b", "a", "c", "d"} {
-		lines.add(scanner.Target{Line: i + 1, Text: text})
+// TestSavedList joins records to a list.
+func TestSavedList(t *testing.T) {
+	const text = "a\nb\na\nc\nd\n192.0.2.0/30\n"
+	read := func() iter.Seq2[scanner.Target, error] {
+		return scanner.Defaults{}.Apply(scanner.ReadTargets(strings.NewReader(text), nil))
+	}
+	list := &savedList{lines: make(map[string][]int)}
+	for target := range scanner.ReadLines(strings.NewReader(text), nil) {
+		list.add(target)
 	}
 	for _, test := range []struct {
-		line  int
-		input string
-		want  int
+		line        int
+		input, host string
+		want        int
 	}{
-		{1, "a", 1}, // of this list
-		{9, "b", 2}, // of another
-		{4, "d", 5}, // where other lines had these numbers
-		{3, "x", 0}, // not on the list
-		{1, "a", 1}, // a second address
+		{1, "a", "a", 1}, // of this list
+		{9, "b", "b", 2}, // of another
+		{4, "d", "d", 5}, // other lines had these numbers
+		{3, "x", "x", 0}, // not on the list
+		{1, "a", "a", 1}, // a second address
+		{6, "192.0.2.0/30", "192.0.2.1", 6},
+		{9, "192.0.2.0/30", "192.0.2.2", 6},
+		{6, "192.0.2.0/30", "192.0.2.9", 6}, // none of its addresses
 	} {
-		r := &results.Record{Line: test.line, Input: test.input}
-		if lines.join(r); r.Line != test.want {
+		r := &results.Record{Line: test.line, Input: test.input, Host: test.host, Port: 443}
+		if list.join(r); r.Line != test.want {
 			t.Errorf("%s of line %d is on line %d, want %d", test.input, test.line, r.Line, test.want)
 		}
 	}
-	var missing []int
-	for r := range lines.missing() {
-		missing = append(missing, r.Line)
+	missing := func() (hosts []string) {
+		for r, err := range list.missing(read()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			hosts = append(hosts, fmt.Sprint(r.Line, " ", r.Host))
+		}
+		return hosts
 	}
-	if !slices.Equal(missing, []int{3, 4}) {
-		t.Errorf("no record is about %v, want 3 and 4", missing)
+	if got, want := missing(), []string{"3 a", "4 c", "6 192.0.2.0", "6 192.0.2.3"}; !slices.Equal(got, want) {
+		t.Errorf("no record is about %q, want %q", got, want)
 	}
 	// Of two lines with one text, another list's record may mean either.
-	lines.join(&results.Record{Line: 7, Input: "a"})
-	lines.join(&results.Record{Line: 7, Input: "c"})
-	for r := range lines.missing() {
-		t.Errorf("no record is about %d", r.Line)
-	}
-	r := &results.Record{Line: 7, Input: "a"}
-	if savedLines(nil).join(r); r.Line != 7 {
-		t.Error("without a list a record lost its line")
+	list.join(&results.Record{Line: 7, Input: "a", Host: "a", Port: 443})
+	list.join(&results.Record{Line: 7, Input: "c", Host: "c", Port: 443})
+	if got, want := missing(), []string{"6 192.0.2.0", "6 192.0.2.3"}; !slices.Equal(got, want) {
+		t.Errorf("no record is about %q, want %q", got, want)
 	}
 }
 

@@ -48,7 +48,7 @@ func (e *environment) demo(args []string) error {
 			fmt.Fprintf(e.stderr, "%-21s %-28s %s\n", endpoint.Addr, endpoint.Name, endpoint.About)
 		}
 	}
-	s, d, err := o.scanner()
+	s, d, err := e.newScanner(&o)
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func (e *environment) demo(args []string) error {
 		s.Recorder.Verifier = &results.Verifier{Roots: farm.CA().Pool(), Public: true}
 	}
 	e.fit(&o, s)
-	out, err := openOutput(&o, e.stdout)
+	out, err := await(e.stop, func() (*output, error) { return openOutput(&o, e.stdout) })
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ type list struct {
 	spool []byte // of inputs that can be read only once
 
 	expectations policy.Expectations
-	saved        savedLines // only with --from
+	saved        *savedList // only with --from
 }
 
 // knownAttribute returns nil for an attribute that the policy gives a meaning
@@ -50,7 +50,7 @@ func (e *environment) openList(o *checkOptions) (*list, error) {
 		return nil, err
 	}
 	l.in = in
-	if err = l.read(len(o.from) > 0); err == nil {
+	if err = l.read(o); err == nil {
 		// A read that was interrupted ends like any other.
 		err = context.Cause(e.stop)
 	}
@@ -62,7 +62,7 @@ func (e *environment) openList(o *checkOptions) (*list, error) {
 }
 
 // read is the first reading.
-func (l *list) read(withSaved bool) error {
+func (l *list) read(o *checkOptions) error {
 	first := io.Reader(l.in)
 	if !l.in.countable {
 		data, err := io.ReadAll(io.LimitReader(l.in, maxSpool+1))
@@ -75,8 +75,8 @@ func (l *list) read(withSaved bool) error {
 		l.spool = data
 		first = bytes.NewReader(data)
 	}
-	if withSaved {
-		l.saved = make(savedLines)
+	if len(o.from) > 0 {
+		l.saved = &savedList{lines: make(map[string][]int), met: scanner.Journal{Ports: o.scan.ports}}
 	}
 	var wrong mistakes
 	var defaults *policy.Expectation
@@ -94,7 +94,7 @@ func (l *list) read(withSaved bool) error {
 			if own := l.expected(t, &wrong); own != nil {
 				l.expectations.Add(t.Line, t.Text, own.WithDefaults(defaults))
 			}
-			if withSaved {
+			if l.saved != nil {
 				l.saved.add(t)
 			}
 		}

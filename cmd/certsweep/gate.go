@@ -81,7 +81,7 @@ func (e *environment) readBaseline(name string) (*policy.Baseline, error) {
 	n := 0
 	for r, err := range e.savedRecords(name) {
 		if err != nil {
-			return nil, usageError("--baseline: %w", err)
+			return nil, stoppedOr(e.stop, usageError("--baseline: %w", err))
 		}
 		b.Add(r)
 		n++

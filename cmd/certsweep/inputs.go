@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -39,9 +40,9 @@ func openInput(stop context.Context, o *options, stdin *os.File, stdinIsTerminal
 		file := stdin
 		if name != "-" {
 			var err error
-			if file, err = os.Open(name); err != nil {
+			if file, err = await(stop, func() (*os.File, error) { return os.Open(name) }); err != nil {
 				in.Close()
-				return nil, &exitError{exitUsage, err}
+				return nil, stoppedOr(stop, &exitError{exitUsage, err})
 			}
 			in.files = append(in.files, file)
 		}
@@ -128,10 +129,35 @@ type wholeLines struct {
 	r     io.Reader
 	lines int  // that were read
 	open  bool // the last byte read was not a line's end
+	begun bool
+}
+
+// foreign says what a file is that begins like this and is no list as it stands.
+func foreign(first []byte) string {
+	for _, known := range []struct{ magic, what string }{
+		{"\x1f\x8b", "compressed with gzip: decompress it (zcat)"},
+		{"\x28\xb5\x2f\xfd", "compressed with zstd: decompress it (zstdcat)"},
+		{"BZh", "compressed with bzip2: decompress it (bzcat)"},
+		{"\xfd7zXZ", "compressed with xz: decompress it (xzcat)"},
+		{"PK\x03\x04", "a zip archive: take the list out of it (unzip -p)"},
+		{"\xff\xfe", "UTF-16: convert it to UTF-8 (iconv -f UTF-16 -t UTF-8)"},
+		{"\xfe\xff", "UTF-16: convert it to UTF-8 (iconv -f UTF-16 -t UTF-8)"},
+	} {
+		if strings.HasPrefix(string(first), known.magic) {
+			return known.what
+		}
+	}
+	return ""
 }
 
 func (w *wholeLines) Read(p []byte) (int, error) {
 	n, err := w.r.Read(p)
+	if n > 0 && !w.begun {
+		w.begun = true
+		if what := foreign(p[:n]); what != "" {
+			return 0, fmt.Errorf("%s is %s", w.name, what)
+		}
+	}
 	if n > 0 {
 		w.open = p[n-1] != '\n'
 		w.lines += bytes.Count(p[:n], []byte{'\n'})
@@ -159,4 +185,33 @@ func interruptible(ctx context.Context, r io.Reader) io.Reader {
 		pw.CloseWithError(err)
 	}()
 	return pr
+}
+
+// await calls open, which may block, as on a pipe that nobody opens at the other
+// end, until ctx is done. What is left of the call then ends with the process.
+func await[T any](ctx context.Context, open func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		value, err := open()
+		done <- result{value, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		var none T
+		return none, context.Cause(ctx)
+	}
+}
+
+// stoppedOr returns why ctx is done, or err if it is not.
+func stoppedOr(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
 }

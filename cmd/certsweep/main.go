@@ -10,11 +10,14 @@
 package main
 
 import (
+	"certsweep/results"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -47,6 +50,9 @@ func main() { os.Exit(run()) }
 
 // run turns the error of the command into the exit status.
 func run() int {
+	// A death of the Go runtime would end with status 2, which is wrong usage;
+	// so it ends by SIGABRT.
+	debug.SetTraceback("crash")
 	stop, abort := handleSignals()
 	e := environment{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, stop: stop, abort: abort}
 	err := e.run(os.Args[1:])
@@ -60,12 +66,22 @@ func run() int {
 		return exitSignal + int(sig.signal)
 	case errors.As(err, &exit):
 		if exit.err != nil {
-			fmt.Fprintf(os.Stderr, "certsweep: %v\n", exit.err)
+			fmt.Fprintf(os.Stderr, "certsweep: %s\n", visibleLines(exit.err))
 		}
 		return exit.status
 	}
-	fmt.Fprintf(os.Stderr, "certsweep: %v\n", err)
+	fmt.Fprintf(os.Stderr, "certsweep: %s\n", visibleLines(err))
 	return exitIncomplete
+}
+
+// visibleLines is an error's text without anything that a terminal obeys: file
+// names and lines of lists are other people's.
+func visibleLines(err error) string {
+	lines := strings.Split(err.Error(), "\n")
+	for i, line := range lines {
+		lines[i] = results.Visible(line)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // handleSignals returns two contexts: stop is done with the first SIGINT or

@@ -22,10 +22,10 @@ func TestMain(m *testing.M) {
 }
 
 // roleVariable names the role that a process of this binary plays.
-const roleVariable = "CERTSWEEP_TEST_ROLE"
+const roleVariable = "TEST_CERTSWEEP_ROLE"
 
 // peakVariable names a file to leave the peak of resident memory in.
-const peakVariable = "CERTSWEEP_TEST_PEAK"
+const peakVariable = "TEST_CERTSWEEP_PEAK"
 
 var roles = map[string]func() int{
 	"certsweep": run,

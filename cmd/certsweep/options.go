@@ -3,8 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"certsweep/dialer"
+	"certsweep/results"
 	"certsweep/results/policy"
 	"certsweep/scanner"
 )
@@ -144,7 +147,7 @@ func parseEnvironment(fs *pflag.FlagSet) (err error) {
 	fs.VisitAll(func(f *pflag.Flag) {
 		name := "CERTSWEEP_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 		value, ok := os.LookupEnv(name)
-		if !ok || value == "" || f.Changed || f.Name == "help" || f.Name == "version" || err != nil {
+		if !ok || value == "" || isServiceLink(name, value) || f.Changed || f.Name == "help" || f.Name == "version" || err != nil {
 			return
 		}
 		// A flag wins over the environment's word for its opposite, too.
@@ -162,6 +165,42 @@ func parseEnvironment(fs *pflag.FlagSet) (err error) {
 		}
 	})
 	return err
+}
+
+// environmentPrefix begins the variables that set flags.
+const environmentPrefix = "CERTSWEEP_"
+
+// isServiceLink reports whether a variable is one of those with which
+// Kubernetes tells a pod of a service that is called certsweep.
+func isServiceLink(name, value string) bool {
+	return name == "CERTSWEEP_PORT" && strings.Contains(value, "://") || serviceLink.MatchString(name)
+}
+
+var serviceLink = regexp.MustCompile(`^CERTSWEEP_(SERVICE_(HOST|PORT)(_.*)?|PORT_[0-9]+_(TCP|UDP|SCTP)(_.*)?)$`)
+
+// warnEnvironment says which variables look like flags and set none: a
+// misspelled one would go unnoticed.
+func warnEnvironment(w io.Writer, environment []string) {
+	known := make(map[string]bool)
+	for _, section := range flagSections {
+		for _, f := range section.flags {
+			known[environmentPrefix+strings.ToUpper(strings.ReplaceAll(f.name, "-", "_"))] = true
+		}
+	}
+	links := 0
+	for _, variable := range environment {
+		name, value, _ := strings.Cut(variable, "=")
+		switch {
+		case !strings.HasPrefix(name, environmentPrefix):
+		case isServiceLink(name, value):
+			links++
+		case !known[name]:
+			fmt.Fprintf(w, "certsweep: %s in the environment sets no flag\n", results.Visible(name))
+		}
+	}
+	if links > 0 {
+		fmt.Fprintf(w, "certsweep: ignored what Kubernetes says in the environment of a service named certsweep (CERTSWEEP_PORT and so on)\n")
+	}
 }
 
 // hint names the flag that was probably meant.

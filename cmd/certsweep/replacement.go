@@ -2,7 +2,9 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 )
@@ -28,7 +30,7 @@ func replaceFile(name string) (*replacement, error) {
 	if resolved, err := filepath.EvalSymlinks(name); err == nil {
 		name = resolved
 	}
-	mode := fs.FileMode(0o644) // node_exporter runs as another user
+	var mode fs.FileMode // of what is replaced
 	switch info, err := os.Stat(name); {
 	case err == nil && !info.Mode().IsRegular():
 		file, err := os.OpenFile(name, os.O_WRONLY, 0)
@@ -41,20 +43,35 @@ func replaceFile(name string) (*replacement, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	}
-	file, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*.tmp")
+	file, err := createTemporary(name)
 	if err != nil {
-		// Nobody asked for the temporary name.
-		if failed, ok := errors.AsType[*fs.PathError](err); ok {
-			failed.Path = name
-		}
 		return nil, err
 	}
-	if err := file.Chmod(mode); err != nil {
-		file.Close()
-		os.Remove(file.Name())
-		return nil, err
+	if mode != 0 {
+		if err := file.Chmod(mode); err != nil {
+			file.Close()
+			os.Remove(file.Name())
+			return nil, err
+		}
 	}
 	return &replacement{file: file, target: name}, nil
+}
+
+// createTemporary creates a file beside name with the permissions that the umask
+// leaves, which os.CreateTemp does not: readers such as node_exporter are other
+// users.
+func createTemporary(name string) (*os.File, error) {
+	for {
+		temporary := filepath.Join(filepath.Dir(name), fmt.Sprintf(".%s.%08x.tmp", filepath.Base(name), rand.Uint32()))
+		file, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if failed, ok := errors.AsType[*fs.PathError](err); ok {
+			failed.Path = name // nobody asked for the temporary one
+		}
+		return file, err
+	}
 }
 
 // Commit makes the file appear under its name, on the disk before it does so. On

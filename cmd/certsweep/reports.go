@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"certsweep/results/policy"
@@ -68,11 +67,6 @@ func openReports(o *checkOptions, stdout *os.File, options report.Options) (*rep
 }
 
 func (out *reports) open(flag string, format report.Format, name string, options report.Options) error {
-	for _, other := range out.files {
-		if filepath.Clean(other.name) == filepath.Clean(name) {
-			return usageError("%s: %s is written to already", flag, name)
-		}
-	}
 	file, err := replaceFile(name)
 	if err != nil {
 		return usageError("%s: %w", flag, err)

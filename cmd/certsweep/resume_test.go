@@ -26,10 +26,59 @@ func TestOutputIsLocked(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := start(t, first)
-	if _, err := io.WriteString(stdin, "no target\n"); err != nil {
+	if _, err := io.WriteString(stdin, "127.0.0.1:1\n"); err != nil {
 		t.Fatal(err)
 	}
 	// With its first record in it, the file is surely locked.
+	waitForContent(t, name, p)
+	said, err := command("--trust", "none", "-o", name, "--resume", "-t", "127.0.0.1:1").CombinedOutput()
+	if exitStatus(t, err) != exitUsage || !strings.Contains(string(said), "is being written by another certsweep") {
+		t.Errorf("%v: %s", err, said)
+	}
+	stdin.Close()
+	if <-p.gone; p.err != nil {
+		t.Fatalf("%v\n%s", p.err, &p.said)
+	}
+	said, err = command("--trust", "none", "-o", name, "--resume", "-t", "127.0.0.1:1").CombinedOutput()
+	if err != nil || !strings.Contains(string(said), "1 of 1 targets were done") {
+		t.Errorf("%v: %s", err, said)
+	}
+}
+
+// TestOutputGoneUnderneath: records that went into a file which is no longer
+// there, or no longer whole, are no success.
+func TestOutputGoneUnderneath(t *testing.T) {
+	for what, harm := range map[string]func(name string) error{
+		"was removed or replaced while": os.Remove,
+		"was truncated while":           func(name string) error { return os.Truncate(name, 0) },
+	} {
+		name := filepath.Join(t.TempDir(), "out.jsonl")
+		cmd := command("-q", "--trust", "none", "-o", name, "-")
+		stdin, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := start(t, cmd)
+		if _, err := io.WriteString(stdin, "127.0.0.1:1\n"); err != nil {
+			t.Fatal(err)
+		}
+		waitForContent(t, name, p)
+		if err := harm(name); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(stdin, "127.0.0.1:2\n"); err != nil {
+			t.Fatal(err)
+		}
+		stdin.Close()
+		if <-p.gone; exitStatus(t, p.err) != exitIncomplete || !strings.Contains(p.said.String(), what) {
+			t.Errorf("%v: %s", p.err, &p.said)
+		}
+	}
+}
+
+// waitForContent waits until a process has written to a file.
+func waitForContent(t *testing.T, name string, p *process) {
+	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for written := int64(0); written == 0; {
@@ -41,18 +90,6 @@ func TestOutputIsLocked(t *testing.T) {
 		case <-p.gone:
 			t.Fatalf("ended by itself: %v\n%s", p.err, &p.said)
 		}
-	}
-	said, err := command("--trust", "none", "-o", name, "--resume", "-t", "no target").CombinedOutput()
-	if exitStatus(t, err) != exitUsage || !strings.Contains(string(said), "is being written by another certsweep") {
-		t.Errorf("%v: %s", err, said)
-	}
-	stdin.Close()
-	if <-p.gone; p.err != nil {
-		t.Fatalf("%v\n%s", p.err, &p.said)
-	}
-	said, err = command("--trust", "none", "-o", name, "--resume", "-t", "no target").CombinedOutput()
-	if err != nil || !strings.Contains(string(said), "1 of 1 targets were done") {
-		t.Errorf("%v: %s", err, said)
 	}
 }
 

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"iter"
-	"maps"
 	"os"
 	"slices"
 	"time"
@@ -24,7 +22,7 @@ func (e *environment) savedRecords(name string) iter.Seq2[*results.Record, error
 			name = "standard input"
 		} else {
 			var err error
-			if file, err = os.Open(name); err != nil {
+			if file, err = await(e.stop, func() (*os.File, error) { return os.Open(name) }); err != nil {
 				yield(nil, err)
 				return
 			}
@@ -53,7 +51,7 @@ func (c *check) readSaved() error {
 	for _, name := range c.options.from {
 		for r, err := range c.savedRecords(name) {
 			if err != nil {
-				return usageError("--from: %w", err)
+				return stoppedOr(c.stop, usageError("--from: %w", err))
 			}
 			c.list.saved.join(r)
 			if err := c.judge(r); err != nil {
@@ -67,7 +65,20 @@ func (c *check) readSaved() error {
 	// What the baseline has of them is no change: nothing is known.
 	apart := *c.policy
 	apart.Baseline = nil
-	for r := range c.list.saved.missing() {
+	if c.list.saved == nil {
+		return nil
+	}
+	targets, err := c.list.targets(c.options.scan.complete())
+	if err != nil {
+		return err
+	}
+	for r, err := range c.list.saved.missing(targets) {
+		if err != nil {
+			return usageError("reading targets: %w", err)
+		}
+		if context.Cause(c.stop) != nil {
+			return nil
+		}
 		v := apart.Judge(r, time.Now())
 		if err := c.add(&v); err != nil {
 			return err
@@ -76,63 +87,48 @@ func (c *check) readSaved() error {
 	return nil
 }
 
-// savedLines has the lines of a list by their text, to join records to them
-// that were saved from this list or another. Its memory grows with the list.
-// A nil savedLines is that of no list.
-type savedLines map[string][]savedLine
-
-type savedLine struct {
-	target scanner.Target
-	met    bool // by a record
+// savedList is the list that saved records are joined to: its lines by their
+// text, as the records may be from this list or another, and which targets have
+// a record. Its memory grows with the lines of the list, by a bit for each
+// address of a prefix. A nil savedList is that of no list.
+type savedList struct {
+	lines map[string][]int // their numbers
+	met   scanner.Journal
 }
 
-func (s savedLines) add(t scanner.Target) {
-	t.Attributes = nil
-	s[t.Text] = append(s[t.Text], savedLine{target: t})
-}
+func (s *savedList) add(t scanner.Target) { s.lines[t.Text] = append(s.lines[t.Text], t.Line) }
 
-// join gives a record the line of the list that it is about: its own where the
-// text agrees, else the last with its text, 0 where there is none.
-func (s savedLines) join(r *results.Record) {
+// join gives a record the line of the list that it is about: its own if the
+// text agrees, else the last with its text, 0 if there is none.
+func (s *savedList) join(r *results.Record) {
 	if s == nil {
 		return
 	}
-	lines := s[r.Input]
-	if len(lines) == 0 {
-		r.Line = 0
-		return
+	lines := s.lines[r.Input]
+	if slices.Contains(lines, r.Line) {
+		lines = []int{r.Line}
 	}
-	for i := range lines {
-		if lines[i].target.Line == r.Line {
-			lines[i].met = true
-			return
-		}
+	r.Line = 0
+	// Which of several it is about, nobody knows.
+	for _, line := range lines {
+		r.Line = line
+		// A second record of a target, or one of another, is no news.
+		_ = s.met.Add(results.Entry{Line: line, Input: r.Input, Host: r.Host, Port: r.Port})
 	}
-	// Which of them it is about, nobody knows.
-	for i := range lines {
-		lines[i].met = true
-	}
-	r.Line = lines[len(lines)-1].target.Line
 }
 
-// missing yields, in the order of the list, a record for each line that no
-// record is about.
-func (s savedLines) missing() iter.Seq[*results.Record] {
-	return func(yield func(*results.Record) bool) {
-		var targets []scanner.Target
-		for lines := range maps.Values(s) {
-			for _, line := range lines {
-				if !line.met {
-					targets = append(targets, line.target)
-				}
+// missing yields, in the order of the list, a record for each target that no
+// record is about: each address of a prefix, and each port of --port.
+func (s *savedList) missing(targets iter.Seq2[scanner.Target, error]) iter.Seq2[*results.Record, error] {
+	return func(yield func(*results.Record, error) bool) {
+		for t, err := range s.met.Rest(targets) {
+			if err != nil {
+				yield(nil, err)
+				return
 			}
-		}
-		slices.SortFunc(targets, func(a, b scanner.Target) int { return cmp.Compare(a.Line, b.Line) })
-		for _, t := range targets {
-			t.Endpoint = t.Endpoint.WithDefaultPort(443)
 			r := t.Entry().Record()
 			r.SNI, r.Error = t.Endpoint.ServerName, &results.Error{Phase: results.PhaseInput, Code: results.CodeNoRecord}
-			if !yield(r) {
+			if !yield(r, nil) {
 				return
 			}
 		}

@@ -31,6 +31,7 @@ type environment struct {
 
 // run runs the command that args name.
 func (e *environment) run(args []string) error {
+	warnEnvironment(e.stderr, os.Environ())
 	if len(args) > 0 {
 		switch args[0] {
 		case "check":
@@ -55,6 +56,9 @@ func (e *environment) scan(args []string) error {
 	if err := o.validate(fs); err != nil {
 		return err
 	}
+	if err := checkCollisions(o.inputs(), []usedFile{{"--output", o.output}, {"--summary", o.summary}}); err != nil {
+		return err
+	}
 	in, err := openInput(e.stop, &o, e.stdin, term.IsTerminal(int(e.stdin.Fd())))
 	if err != nil {
 		return err
@@ -63,7 +67,7 @@ func (e *environment) scan(args []string) error {
 	if o.resume && !in.countable {
 		return usageError("--resume reads the list twice: name its files instead of standard input or a pipe")
 	}
-	s, d, err := o.scanner()
+	s, d, err := e.newScanner(&o)
 	if err != nil {
 		return err
 	}
@@ -74,7 +78,7 @@ func (e *environment) scan(args []string) error {
 		count = func() (int, error) { return in.count(complete) }
 	}
 	targets := complete(notEmpty(scanner.ReadTargets(in, knownAttribute)))
-	out, err := openOutput(&o, e.stdout)
+	out, err := await(e.stop, func() (*output, error) { return openOutput(&o, e.stdout) })
 	if err != nil {
 		return err
 	}
@@ -89,15 +93,16 @@ func (e *environment) scan(args []string) error {
 	return e.sweep(&o, s, d, targets, count, out)
 }
 
-// errNoTargets ends a list without a target. A shard or the rest of a list may
-// well be empty, the list itself is never a success then.
+// errNoTargets ends a list without a target, which lines that make no sense are
+// not. A shard or the rest of a list may well be empty, the list itself is never
+// a success then.
 var errNoTargets = &exitError{exitIncomplete, errors.New("no targets in the input")}
 
 func notEmpty(targets iter.Seq2[scanner.Target, error]) iter.Seq2[scanner.Target, error] {
 	return func(yield func(scanner.Target, error) bool) {
 		empty := true
 		for t, err := range targets {
-			empty = false
+			empty = empty && t.Err != nil
 			if !yield(t, err) {
 				return
 			}
@@ -133,7 +138,7 @@ func version() string {
 // sweep scans, and writes records to out, progress and summary. count says how
 // many targets there are; nil where only the end can tell.
 func (e *environment) sweep(o *options, s *scanner.Scanner, d *dialer.Dialer, targets iter.Seq2[scanner.Target, error], count func() (int, error), out *output) error {
-	summaryFile, err := openSummary(o)
+	summaryFile, err := await(e.stop, func() (*replacement, error) { return openSummary(o) })
 	if err != nil {
 		return errors.Join(err, out.Close())
 	}
@@ -201,6 +206,20 @@ func (o *options) complete() func(iter.Seq2[scanner.Target, error]) iter.Seq2[sc
 	return func(targets iter.Seq2[scanner.Target, error]) iter.Seq2[scanner.Target, error] {
 		return scanner.Shard(o.shard).Apply(d.Apply(targets))
 	}
+}
+
+// newScanner builds the scanner that the flags describe. One of its files may be
+// a pipe, which is waited for until the process is to stop.
+func (e *environment) newScanner(o *options) (*scanner.Scanner, *dialer.Dialer, error) {
+	type built struct {
+		scanner *scanner.Scanner
+		dialer  *dialer.Dialer
+	}
+	b, err := await(e.stop, func() (b built, err error) {
+		b.scanner, b.dialer, err = o.scanner()
+		return b, err
+	})
+	return b.scanner, b.dialer, err
 }
 
 // scanner builds the scanner that the flags describe, and the dialer it has.

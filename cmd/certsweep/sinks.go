@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"slices"
 	"syscall"
 
 	"certsweep/results"
@@ -63,7 +61,7 @@ func openOutput(o *options, stdout *os.File) (*output, error) {
 }
 
 func createOutput(name string) (*os.File, error) {
-	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o666)
 	if errors.Is(err, fs.ErrExist) {
 		// A pipe or a device has nothing to lose.
 		if info, statErr := os.Stat(name); statErr == nil && !info.Mode().IsRegular() {
@@ -93,7 +91,10 @@ func (o *output) Close() error {
 	if o.stdout {
 		return nil
 	}
-	err := o.Sync()
+	err := o.intact()
+	if err == nil {
+		err = o.Sync()
+	}
 	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
 		// Pipes, devices and some file systems cannot sync.
 		err = nil
@@ -105,6 +106,26 @@ func (o *output) Close() error {
 	return errors.Join(err, o.File.Close())
 }
 
+// intact reports whether what was written is still under its name: a file may be
+// removed, replaced or truncated underneath.
+func (o *output) intact() error {
+	if !o.regular {
+		return nil
+	}
+	info, err := o.Stat()
+	if err != nil {
+		return err
+	}
+	named, err := os.Stat(o.Name())
+	if err != nil || !os.SameFile(info, named) {
+		return fmt.Errorf("%s was removed or replaced while it was written", o.Name())
+	}
+	if info.Size() < o.size {
+		return fmt.Errorf("%s was truncated while it was written: it has %d bytes instead of %d", o.Name(), info.Size(), o.size)
+	}
+	return nil
+}
+
 // writeFailure marks an error as one of writing records.
 func writeFailure(err error) error {
 	if err == nil {
@@ -114,24 +135,13 @@ func writeFailure(err error) error {
 }
 
 // openSummary opens the file of --summary before anything is dialed; nil where
-// there is none. It takes the place of an older one only when it is complete,
-// and never that of the list or of the records.
+// there is none. It takes the place of an older one only when it is complete.
 func openSummary(o *options) (*replacement, error) {
 	if o.summary == "" {
 		return nil, nil
 	}
 	if o.summary == "-" {
 		return nil, usageError("--summary needs a file: standard output is for records")
-	}
-	if info, err := os.Stat(o.summary); err == nil {
-		for _, name := range append(slices.Clone(o.files), o.output) {
-			if other, err := os.Stat(name); err == nil && os.SameFile(info, other) {
-				return nil, usageError("--summary would overwrite %s", name)
-			}
-		}
-	}
-	if filepath.Clean(o.summary) == filepath.Clean(o.output) {
-		return nil, usageError("--summary and --output are the same file")
 	}
 	file, err := replaceFile(o.summary)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"certsweep/results"
 	"certsweep/results/policy"
 )
 
@@ -29,7 +30,7 @@ func (g *github) Add(v *policy.Verdict) error {
 	properties := "title=" + escapeProperty("certsweep: "+endpoint(v.Record))
 	if g.locate != nil && v.Record.Line > 0 {
 		if file, line := g.locate(v.Record.Line); file != "" {
-			properties += fmt.Sprintf(",file=%s,line=%d", escapeProperty(visible(file)), line)
+			properties += fmt.Sprintf(",file=%s,line=%d", escapeProperty(results.Visible(file)), line)
 		}
 	}
 	_, err := fmt.Fprintf(g.w, "::%s %s::%s\n", command, properties, escapeData(messages(v, "\n")))

@@ -11,6 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"certsweep/results"
 	"certsweep/results/policy"
 )
 
@@ -61,7 +62,7 @@ func encode(value any) ([]byte, error) {
 		return nil, err
 	}
 	line := buffer.Bytes()
-	if isVisible(string(line[:len(line)-1])) {
+	if results.IsVisible(string(line[:len(line)-1])) {
 		return line, nil
 	}
 	escaped := make([]byte, 0, len(line)+64)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"certsweep/results"
 	"certsweep/results/policy"
 )
 
@@ -40,7 +41,7 @@ func (j *junit) Add(v *policy.Verdict) error {
 	seconds := v.Record.Timing.Total / 1000
 	class := "certsweep"
 	if v.Record.Tag != "" {
-		class += "." + visible(v.Record.Tag)
+		class += "." + results.Visible(v.Record.Tag)
 	}
 	j.tests++
 	j.seconds += seconds
@@ -57,7 +58,7 @@ func (j *junit) Add(v *policy.Verdict) error {
 	default:
 		if v.Allowed() {
 			j.skipped++
-			fmt.Fprintf(&j.cases, "\n      <skipped message=\"%s\"/>\n    ", escapeXML(visible(v.Problems[0].Message)))
+			fmt.Fprintf(&j.cases, "\n      <skipped message=\"%s\"/>\n    ", escapeXML(results.Visible(v.Problems[0].Message)))
 		}
 	}
 	j.cases.WriteString("</testcase>\n")
@@ -70,7 +71,7 @@ func (j *junit) Add(v *policy.Verdict) error {
 // problems writes the element that says why a case did not pass.
 func (j *junit) problems(element string, v *policy.Verdict) {
 	fmt.Fprintf(&j.cases, "\n      <%s type=\"%s\" message=\"%s\">%s</%s>\n    ", element,
-		escapeXML(visible(string(v.Problems[0].Code))), escapeXML(messages(v, "; ")), list(v.Problems), element)
+		escapeXML(results.Visible(string(v.Problems[0].Code))), escapeXML(messages(v, "; ")), list(v.Problems), element)
 }
 
 // list is the text of an element, with a problem on each line.
@@ -80,7 +81,7 @@ func list(problems []policy.Problem) string {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		b.WriteString(escapeXML(fmt.Sprintf("%v %s: %s", p.Level, visible(string(p.Code)), visible(p.Message))))
+		b.WriteString(escapeXML(fmt.Sprintf("%v %s: %s", p.Level, results.Visible(string(p.Code)), results.Visible(p.Message))))
 	}
 	return b.String()
 }

@@ -162,7 +162,7 @@ var labelEscaper = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
 
 // label is name="value", the value visible, cut and escaped.
 func label(name, value string) string {
-	return name + `="` + labelEscaper.Replace(shorten(visible(value), maxLabel)) + `"`
+	return name + `="` + labelEscaper.Replace(shorten(results.Visible(value), maxLabel)) + `"`
 }
 
 func (p *prometheus) Close() error {

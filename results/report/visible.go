@@ -5,61 +5,10 @@ import (
 	"net"
 	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"certsweep/results"
 	"certsweep/results/policy"
 )
-
-// visible shows a string from outside so that it is nothing but text on one
-// line: control characters (C0, C1, DEL), line and paragraph separators, bidi
-// overrides and all else that does not print become \x1b or \u202e, as do bytes
-// that are no UTF-8. A second # in a row becomes \x23, since log viewers of CI
-// servers take ##[error] and ##vso[…] for commands anywhere on a line.
-func visible(s string) string {
-	if isVisible(s) {
-		return s
-	}
-	var b strings.Builder
-	last := rune(0)
-	for i, r := range s {
-		switch {
-		case r == utf8.RuneError && isBadByte(s[i:]):
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case r == '#' && last == '#':
-			b.WriteString(`\x23`)
-		case unicode.IsPrint(r):
-			b.WriteRune(r)
-		case r < 0x80:
-			fmt.Fprintf(&b, `\x%02x`, r)
-		case r < 0x10000:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		default:
-			fmt.Fprintf(&b, `\U%08x`, r)
-		}
-		last = r
-	}
-	return b.String()
-}
-
-func isVisible(s string) bool {
-	last := rune(0)
-	for i, r := range s {
-		if !unicode.IsPrint(r) || r == '#' && last == '#' || r == utf8.RuneError && isBadByte(s[i:]) {
-			return false
-		}
-		last = r
-	}
-	return true
-}
-
-// isBadByte reports whether s begins with a byte that is no UTF-8, and not
-// with a replacement character that somebody wrote.
-func isBadByte(s string) bool {
-	_, size := utf8.DecodeRuneInString(s)
-	return size == 1
-}
 
 // shorten cuts a visible string to at most n runes.
 func shorten(s string, n int) string {
@@ -81,7 +30,7 @@ func shorten(s string, n int) string {
 // that made no sense is shown as it is.
 func endpoint(r *results.Record) string {
 	if r.Host == "" {
-		return shorten(visible(r.Input), 100) + " (line " + strconv.Itoa(r.Line) + ")"
+		return shorten(results.Visible(r.Input), 100) + " (line " + strconv.Itoa(r.Line) + ")"
 	}
 	s := net.JoinHostPort(r.Host, strconv.Itoa(r.Port))
 	if r.StartTLS != "" {
@@ -90,7 +39,7 @@ func endpoint(r *results.Record) string {
 	if r.SNI != "" && r.SNI != r.Host {
 		s += " (" + r.SNI + ")"
 	}
-	return shorten(visible(s), 300)
+	return shorten(results.Visible(s), 300)
 }
 
 // reported yields the problems that a verdict is about: those of level OK were
@@ -112,7 +61,7 @@ func messages(v *policy.Verdict, separator string) string {
 		if i > 0 {
 			b.WriteString(separator)
 		}
-		b.WriteString(visible(p.Message))
+		b.WriteString(results.Visible(p.Message))
 	}
 	return b.String()
 }
