@@ -36,6 +36,10 @@ type Dialer struct {
 	// showed no certificate, one more connection or two ask for it with a
 	// hello made by hand (see package hello).
 	NoRescue bool
+	// PublicOnly has only public addresses dialed: after a look-up, private,
+	// loopback, link-local and other special ones (RFC 6890) are passed over. A
+	// host that has no other fails with CodeDeniedAddress.
+	PublicOnly bool
 	// ConnectTimeout bounds the TCP connect to one address; 0 means
 	// DefaultConnectTimeout, negative none of its own.
 	ConnectTimeout time.Duration
@@ -136,7 +140,10 @@ func (d *Dialer) Probe(ctx context.Context, e Endpoint) (Handshake, error) {
 	if err != nil {
 		return h, classify(PhaseResolve, err)
 	}
-	var failure *Error
+	addrs, failure := d.dialable(e.Host, addrs)
+	if failure != nil {
+		return h, failure
+	}
 	for _, addr := range addrs {
 		a := attempt{d: d, h: &h, endpoint: e, phase: PhaseConnect}
 		h.Addr = netip.AddrPortFrom(addr, e.Port)

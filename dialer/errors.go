@@ -43,6 +43,7 @@ const (
 	CodeReset             Code = "reset"
 	CodeUnreachable       Code = "unreachable"
 	CodeDenied            Code = "denied"
+	CodeDeniedAddress     Code = "denied_address"
 	CodeNotTLS            Code = "not_tls"
 	CodeBadRecord         Code = "bad_record"
 	CodeAlert             Code = "alert"

@@ -24,6 +24,7 @@ const (
 	CodeReset             = "reset"
 	CodeUnreachable       = "unreachable"
 	CodeDenied            = "denied"
+	CodeDeniedAddress     = "denied_address"
 	CodeNotTLS            = "not_tls"
 	CodeBadRecord         = "bad_record"
 	CodeAlert             = "alert"
@@ -57,7 +58,7 @@ func Phases() []string {
 func Codes() []string {
 	return []string{
 		CodeBadTarget, CodeLineTooLong, CodeDNSNotFound, CodeDNSTimeout, CodeDNSFailure, CodeTimeout, CodeRefused,
-		CodeReset, CodeUnreachable, CodeDenied, CodeNotTLS, CodeBadRecord, CodeAlert, CodeProtocol, CodeEOF, CodeNoCertificate,
+		CodeReset, CodeUnreachable, CodeDenied, CodeDeniedAddress, CodeNotTLS, CodeBadRecord, CodeAlert, CodeProtocol, CodeEOF, CodeNoCertificate,
 		CodeTooLarge, CodeMemoryCap, CodeStartTLSRefused, CodeStartTLSInjection, CodeCanceled, CodeShortage, CodeInternal,
 	}
 }

@@ -66,6 +66,7 @@ var flagSections = []struct {
 		{"ipv4", "", ofScan | ofCheck, "IPv4 only"},
 		{"ipv6", "", ofScan | ofCheck, "IPv6 only"},
 		{"all-ips", "", ofScan | ofCheck, "probe every address of a name, with a record for each"},
+		{"public-only", "", ofScan | ofCheck, "never dial private, loopback and other special addresses (for lists that others may edit)"},
 		{"resolver", "HOST[:PORT]", ofScan | ofCheck, "name server to ask (repeatable)"},
 	}},
 	{"Handshake", []flagText{

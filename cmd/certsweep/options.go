@@ -37,6 +37,7 @@ type options struct {
 	only4, only6 bool
 	allIPs       bool
 	resolvers    []string
+	publicOnly   bool
 
 	sni      string
 	noSNI    bool
@@ -87,6 +88,7 @@ func (o *options) register(fs *pflag.FlagSet) {
 	fs.BoolVarP(&o.only4, "ipv4", "4", false, "")
 	fs.BoolVarP(&o.only6, "ipv6", "6", false, "")
 	fs.BoolVar(&o.allIPs, "all-ips", false, "")
+	fs.BoolVar(&o.publicOnly, "public-only", false, "")
 	fs.StringSliceVar(&o.resolvers, "resolver", nil, "")
 	fs.StringVar(&o.sni, "sni", "", "")
 	fs.BoolVar(&o.noSNI, "no-sni", false, "")

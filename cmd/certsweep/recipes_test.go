@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -94,16 +95,28 @@ func TestRecipeGitHubActions(t *testing.T) {
 		t.Fatal(err)
 	}
 	steps := runSteps(t, string(workflow))
+	// As it stands, nothing of the farm is dialed, which is no public host.
+	public := regexp.MustCompile(`(?m)^      CERTSWEEP_(PUBLIC_ONLY): "(true)"$`).FindStringSubmatch(string(workflow))
+	if public == nil {
+		t.Fatal("the job may be led to internal addresses")
+	}
 	for _, test := range []struct {
 		list     string
 		status   int
 		want     []string
 		failures string
+		env      string
 	}{
-		{"good.txt", 0, []string{"::warning title=certsweep%3A ", "file=endpoints.txt,line=3::weak key"}, `failures="0"`},
-		{"bad.txt", 1, []string{"::error title=certsweep%3A ", "file=endpoints.txt,line=3::expired", "line=4::could not be checked"}, `failures="1"`},
+		{"bad.txt", 3, []string{"line=2::could not be checked: it is at no public address", "line=4::could not be checked: it is at no public address"},
+			`failures="0"`, "CERTSWEEP_" + public[1] + "=" + public[2]},
+		{"good.txt", 0, []string{"::warning title=certsweep%3A ", "file=endpoints.txt,line=3::weak key"}, `failures="0"`, ""},
+		{"bad.txt", 1, []string{"::error title=certsweep%3A ", "file=endpoints.txt,line=3::expired", "line=4::could not be checked"}, `failures="1"`, ""},
 	} {
 		r.write(t, "endpoints.txt", r.read(t, test.list))
+		r.env = slices.DeleteFunc(r.env, func(v string) bool { return strings.HasPrefix(v, "CERTSWEEP_PUBLIC_ONLY=") })
+		if test.env != "" {
+			r.env = append(r.env, test.env)
+		}
 		status, out := 0, ""
 		for _, step := range steps {
 			var said string

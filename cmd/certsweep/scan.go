@@ -259,6 +259,7 @@ func (o *options) scanner() (*scanner.Scanner, *dialer.Dialer, error) {
 		Config:         config,
 		Resolver:       &dialer.Resolver{Servers: o.resolvers, Network: o.network()},
 		NoSNI:          o.noSNI,
+		PublicOnly:     o.publicOnly,
 		NoRescue:       o.noRescue,
 		ConnectTimeout: time.Duration(o.connectTimeout),
 		DrainTimeout:   o.drain(),

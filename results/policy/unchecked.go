@@ -85,6 +85,7 @@ var errorTexts = map[string]string{
 	results.CodeReset:             "the peer broke the connection off: see its log",
 	results.CodeUnreachable:       "no route to the host: look at the network",
 	results.CodeDenied:            "this machine may not connect there: look at its firewall",
+	results.CodeDeniedAddress:     "it is at no public address, and --public-only lets no other be dialed",
 	results.CodeShortage:          "this machine ran out of descriptors, ports or memory: scan again with less at a time",
 	results.CodeNotTLS:            "what answered is not TLS: see whether the port is right, or give starttls=",
 	results.CodeBadRecord:         "what answered is not TLS as it should be: see the service's log",
