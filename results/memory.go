@@ -114,8 +114,7 @@ func (v *Verifier) remember(leaf *x509.Certificate, above []*x509.Certificate, c
 	}
 	known := &upperPart{pool: x509.NewCertPool(), path: bestPath(chains), from: now.Add(-horizon), to: now.Add(horizon)}
 	for i, c := range inPlay {
-		name := string(c.RawIssuer)
-		if i < len(above) && found[name] != v.anchors()[name] || constrains(c) {
+		if i < len(above) && found[string(c.RawIssuer)] != v.anchors()[string(c.RawIssuer)] || constrains(c) {
 			return
 		}
 		known.narrow(c, now)

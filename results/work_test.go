@@ -44,10 +44,18 @@ func modulus(bits int) *rsa.PublicKey {
 	return &rsa.PublicKey{N: n.SetBit(n, 0, 1), E: 65537}
 }
 
+func publicKeyOn(t *testing.T, curve elliptic.Curve) crypto.PublicKey {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(curve, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key.Public()
+}
+
 // hostile are chains that are made to be costly, each with what the record says.
 func hostile(t *testing.T) map[string][]*x509.Certificate {
-	p256 := &ecdsa.PublicKey{Curve: elliptic.P256(), X: elliptic.P256().Params().Gx, Y: elliptic.P256().Params().Gy}
-	p521 := &ecdsa.PublicKey{Curve: elliptic.P521(), X: elliptic.P521().Params().Gx, Y: elliptic.P521().Params().Gy}
+	p256, p521 := publicKeyOn(t, elliptic.P256()), publicKeyOn(t, elliptic.P521())
 	leaf := authorityWith(t, "Leaf", "A", 0, p256)
 	level := func(n int, subject, issuer string, key crypto.PublicKey) (certs []*x509.Certificate) {
 		for i := range n {

@@ -92,7 +92,10 @@ func splitParams(suite string, body []byte) (params []byte, rest cryptobyte.Stri
 		var curve uint16
 		ok = rest.ReadUint8(&kind) && kind == namedCurve && rest.ReadUint16(&curve) && rest.ReadUint8LengthPrefixed(&field)
 	default: // p, g and the share
-		ok = rest.ReadUint16LengthPrefixed(&field) && rest.ReadUint16LengthPrefixed(&field) && rest.ReadUint16LengthPrefixed(&field)
+		ok = true
+		for range 3 {
+			ok = ok && rest.ReadUint16LengthPrefixed(&field)
+		}
 	}
 	return body[:len(body)-len(rest)], rest, ok
 }
