@@ -36,6 +36,9 @@ type Dialer struct {
 	// showed no certificate, one more connection or two ask for it with a
 	// hello made by hand (see package hello).
 	NoRescue bool
+	// AllCertificates asks for the other kinds of key after a handshake: one
+	// more connection for each kind, which a server without such a key refuses.
+	AllCertificates bool
 	// PublicOnly has only public addresses dialed: after a look-up, private,
 	// loopback, link-local and other special ones (RFC 6890) are passed over. A
 	// host that has no other fails with CodeDeniedAddress.
@@ -55,13 +58,14 @@ type Dialer struct {
 	// processor with them; 0 means minDrainTimeout.
 	minDrain time.Duration
 
-	once      sync.Once
-	base      *tls.Config
-	netDialer *net.Dialer
-	resolver  *Resolver
-	clients   sync.Pool // of *client
-	rescues   chan struct{}
-	rungs     []rung
+	once       sync.Once
+	base       *tls.Config
+	netDialer  *net.Dialer
+	resolver   *Resolver
+	clients    sync.Pool // of *client
+	rescues    chan struct{}
+	alternates chan struct{}
+	rungs      []rung
 	// offersPostQuantum: the hello of crypto/tls has a post-quantum group.
 	offersPostQuantum bool
 	rescued           atomic.Int64
@@ -110,6 +114,7 @@ func (d *Dialer) init() {
 
 		d.clients.New = func() any { return d.newClient() }
 		d.rescues = make(chan struct{}, rescuesInFlight)
+		d.alternates = make(chan struct{}, alternatesInFlight)
 		d.rungs = newRungs(d.base)
 		d.offersPostQuantum = hasPostQuantum(d.base.CurvePreferences) && (d.base.MaxVersion == 0 || d.base.MaxVersion >= tls.VersionTLS13)
 		d.resolver = d.Resolver
@@ -148,6 +153,7 @@ func (d *Dialer) Probe(ctx context.Context, e Endpoint) (Handshake, error) {
 		a := attempt{d: d, h: &h, endpoint: e, phase: PhaseConnect}
 		h.Addr = netip.AddrPortFrom(addr, e.Port)
 		if failure = a.run(ctx); failure == nil {
+			d.askForAlternates(ctx, e, &h)
 			return h, nil
 		}
 		// Another address is worth a try only if this one took no connection.
@@ -156,6 +162,7 @@ func (d *Dialer) Probe(ctx context.Context, e Endpoint) (Handshake, error) {
 		}
 	}
 	if failure = d.climb(ctx, e, &h, failure); failure == nil {
+		d.askForAlternates(ctx, e, &h)
 		return h, nil
 	}
 	return h, failure

@@ -55,6 +55,12 @@ type Handshake struct {
 	Certificates [][]byte
 	Parsed       []*x509.Certificate
 
+	// Alternates are the endpoint's other certificates, if the Dialer asks for
+	// AllCertificates; nil if not. AlternatesError says what kept it from asking
+	// for all.
+	Alternates      []Alternate
+	AlternatesError error
+
 	Drain  Drain
 	Timing Timing
 }

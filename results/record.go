@@ -61,10 +61,26 @@ type Record struct {
 	Chain        []*certificate.Certificate `json:"chain,omitzero"`
 	Verification *Verification              `json:"verification,omitempty"`
 	Findings     []Finding                  `json:"findings"`
-	Drain        *Drain                     `json:"drain,omitempty"`
+	// Alternates are the endpoint's certificates for other kinds of key. Nil
+	// when they were not asked for. AlternatesError says what kept the scan from
+	// asking for all.
+	Alternates      []*Alternate `json:"alternates,omitzero"`
+	AlternatesError string       `json:"alternates_error,omitempty"`
+	Drain           *Drain       `json:"drain,omitempty"`
 	// Retries counts the tries after the first.
 	Retries int    `json:"retries,omitempty"`
 	Timing  Timing `json:"timing"`
+}
+
+// Alternate is a further certificate of an endpoint, with what is true of it in
+// the same words as in the record.
+type Alternate struct {
+	Method       string                     `json:"method"`
+	KeyProved    bool                       `json:"key_proved"`
+	Certificate  *certificate.Certificate   `json:"certificate"`
+	Chain        []*certificate.Certificate `json:"chain,omitzero"`
+	Verification *Verification              `json:"verification,omitempty"`
+	Findings     []Finding                  `json:"findings"`
 }
 
 // Error says where a probe ended and why.

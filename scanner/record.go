@@ -1,6 +1,7 @@
 package scanner
 
 import (
+	"crypto/x509"
 	"errors"
 	"strings"
 	"time"
@@ -54,29 +55,61 @@ func (c *Recorder) Record(t *Target, began time.Time, h *dialer.Handshake, err e
 
 // describe adds what the certificates say.
 func (c *Recorder) describe(r *results.Record, t *Target, h *dialer.Handshake) {
-	chain := results.ParseChain(h.Certificates, h.Parsed)
-	for i := range chain {
+	parsed := results.ParseChain(h.Certificates, h.Parsed)
+	var verdict []results.Finding
+	r.Certificate, r.Chain, r.Verification, verdict = c.certificates(h.Certificates, parsed, t, r.Time)
+	r.Findings = results.Find(r, parsed, verdict, h.PostQuantumOffered)
+	if h.Alternates == nil {
+		return
+	}
+	r.Alternates = []*results.Alternate{}
+	for i := range h.Alternates {
+		r.Alternates = append(r.Alternates, c.alternate(&h.Alternates[i], t, r.Time))
+	}
+	if h.AlternatesError != nil {
+		r.AlternatesError = results.Shorten(h.AlternatesError.Error(), maxText)
+	}
+}
+
+// alternate describes a further certificate of an endpoint.
+func (c *Recorder) alternate(a *dialer.Alternate, t *Target, now time.Time) *results.Alternate {
+	parsed := results.ParseChain(a.Certificates, nil)
+	// What is found of a certificate alone is what a record without a handshake
+	// has.
+	alone := &results.Record{Time: now}
+	var verdict []results.Finding
+	alone.Certificate, alone.Chain, alone.Verification, verdict = c.certificates(a.Certificates, parsed, t, now)
+	return &results.Alternate{
+		Method: string(a.Method), KeyProved: a.KeyProved, Certificate: alone.Certificate, Chain: alone.Chain,
+		Verification: alone.Verification, Findings: results.Find(alone, parsed, verdict, false),
+	}
+}
+
+// certificates describes a chain and verifies it. parsed has its certificates as
+// crypto/x509 reads them.
+func (c *Recorder) certificates(ders [][]byte, parsed []*x509.Certificate, t *Target, now time.Time) (
+	leaf *certificate.Certificate, chain []*certificate.Certificate, v *results.Verification, verdict []results.Finding) {
+	for i := range ders {
 		if i > 0 && !c.Chain {
 			break
 		}
-		cert := certificate.Read(h.Certificates[i], chain[i], r.Time)
+		cert := certificate.Read(ders[i], parsed[i], now)
 		if c.PEM {
-			cert.PEM = certificate.EncodePEM(h.Certificates[i])
+			cert.PEM = certificate.EncodePEM(ders[i])
 		}
 		if i == 0 {
-			r.Certificate = cert
+			leaf = cert
 		} else {
-			r.Chain = append(r.Chain, cert)
+			chain = append(chain, cert)
 		}
 	}
-	if c.Chain && len(chain) > 0 && r.Chain == nil {
-		r.Chain = []*certificate.Certificate{}
+	if c.Chain && len(ders) > 0 && chain == nil {
+		chain = []*certificate.Certificate{}
 	}
-	var verdict []results.Finding
-	if c.Verifier != nil && len(chain) > 0 {
-		r.Verification, verdict = c.Verifier.Verify(chain, r.Certificate, t.Endpoint.Name(), r.Time)
+	if c.Verifier != nil && len(ders) > 0 {
+		v, verdict = c.Verifier.Verify(parsed, leaf, t.Endpoint.Name(), now)
 	}
-	r.Findings = results.Find(r, chain, verdict, h.PostQuantumOffered)
+	return leaf, chain, v, verdict
 }
 
 func recordTLS(h *dialer.Handshake) *results.TLS {

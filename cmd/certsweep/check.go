@@ -45,6 +45,9 @@ var sharedFlags = []string{"target", "port", "progress", "quiet", "version", "he
 
 func (o *checkOptions) register(fs *pflag.FlagSet) {
 	scan := pflag.NewFlagSet("", pflag.ContinueOnError)
+	// A gate that looks at one of several certificates can be passed with the
+	// others.
+	o.scan.allCertificates = true
 	o.scan.register(scan)
 	scan.VisitAll(func(f *pflag.Flag) {
 		if slices.Contains(notInCheck, f.Name) {

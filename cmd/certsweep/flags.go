@@ -77,6 +77,8 @@ var flagSections = []struct {
 		{"min-tls", "V", ofScan, "minimum version to offer: 1.0 1.1 1.2 1.3 (1.0)"},
 		{"max-tls", "V", ofScan | ofCheck, "maximum version to offer (1.3)"},
 		{"no-pq", "", ofScan | ofCheck, "offer no post-quantum key exchange"},
+		{"all-certificates", "", ofScan, "ask for the certificates for other kinds of key too, a connection for each kind"},
+		{"all-certificates", "", ofCheck, "ask for the certificates for other kinds of key too; off with --all-certificates=false (on)"},
 		{"no-rescue", "", ofScan | ofCheck, "if the handshake shows no certificate, do not ask again with a ClientHello made by hand"},
 		{"cert", "FILE", ofScan | ofCheck, "client certificate, PEM"},
 		{"key", "FILE", ofScan | ofCheck, "its key, PEM (default: in --cert's file)"},

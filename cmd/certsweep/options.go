@@ -39,16 +39,17 @@ type options struct {
 	resolvers    []string
 	publicOnly   bool
 
-	sni      string
-	noSNI    bool
-	alpn     []string
-	startTLS string
-	minTLS   versionValue
-	maxTLS   versionValue
-	noPQ     bool
-	noRescue bool
-	cert     string
-	key      string
+	sni             string
+	noSNI           bool
+	alpn            []string
+	startTLS        string
+	minTLS          versionValue
+	maxTLS          versionValue
+	noPQ            bool
+	noRescue        bool
+	allCertificates bool
+	cert            string
+	key             string
 
 	caFile   string
 	trust    choiceValue
@@ -97,6 +98,7 @@ func (o *options) register(fs *pflag.FlagSet) {
 	fs.Var(&o.minTLS, "min-tls", "")
 	fs.Var(&o.maxTLS, "max-tls", "")
 	fs.BoolVar(&o.noPQ, "no-pq", false, "")
+	fs.BoolVar(&o.allCertificates, "all-certificates", o.allCertificates, "")
 	fs.BoolVar(&o.noRescue, "no-rescue", false, "")
 	fs.StringVar(&o.cert, "cert", "", "")
 	fs.StringVar(&o.key, "key", "", "")

@@ -256,14 +256,15 @@ func (o *options) scanner() (*scanner.Scanner, *dialer.Dialer, error) {
 		return nil, nil, err
 	}
 	d := &dialer.Dialer{
-		Config:         config,
-		Resolver:       &dialer.Resolver{Servers: o.resolvers, Network: o.network()},
-		NoSNI:          o.noSNI,
-		PublicOnly:     o.publicOnly,
-		NoRescue:       o.noRescue,
-		ConnectTimeout: time.Duration(o.connectTimeout),
-		DrainTimeout:   o.drain(),
-		DrainBytes:     int64(o.drainBytes),
+		Config:          config,
+		Resolver:        &dialer.Resolver{Servers: o.resolvers, Network: o.network()},
+		NoSNI:           o.noSNI,
+		PublicOnly:      o.publicOnly,
+		AllCertificates: o.allCertificates,
+		NoRescue:        o.noRescue,
+		ConnectTimeout:  time.Duration(o.connectTimeout),
+		DrainTimeout:    o.drain(),
+		DrainBytes:      int64(o.drainBytes),
 	}
 	s := &scanner.Scanner{
 		Probe:    d.Probe,

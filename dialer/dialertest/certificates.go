@@ -80,6 +80,14 @@ func certificateCases() []Case {
 				return p.root.intermediateUntil("Ending Intermediate", P256, now.Add(3*day)).Issue(Leaf{DNSNames: []string{"chain-expires-soon.test"}})
 			})),
 
+		newCase("two-certificates", "Its ECDSA certificate is good; its RSA certificate, for clients that take no other, expired ten days ago.",
+			Want{Status: "ok", Certificate: true, Drain: "eof"}, func(p *pki) func(net.Conn) {
+				return serveTLS(&tls.Config{Certificates: []tls.Certificate{
+					p.inter.Issue(Leaf{DNSNames: []string{"two-certificates.test"}}),
+					p.inter.Issue(Leaf{DNSNames: []string{"two-certificates.test"}, Key: RSA2048, NotBefore: now.Add(-100 * day), NotAfter: now.Add(-10 * day)}),
+				}})
+			}),
+
 		newCase("wrong-name", "Its certificate is for another name.",
 			ok("name_mismatch"), withLeaf(Leaf{DNSNames: []string{"another.test"}})),
 		newCase("no-names", "Its certificate has a common name and no subject alternative name.",

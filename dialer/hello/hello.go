@@ -12,17 +12,18 @@ import (
 
 // Extension types, from the IANA registry "TLS ExtensionType Values".
 const (
-	extensionServerName           = 0  // RFC 6066 §3
-	extensionStatusRequest        = 5  // RFC 6066 §8
-	extensionSupportedGroups      = 10 // RFC 8446 §4.2.7
-	extensionECPointFormats       = 11 // RFC 8422 §5.1.2
-	extensionSignatureAlgorithms  = 13 // RFC 8446 §4.2.3
-	extensionALPN                 = 16 // RFC 7301 §3.1
-	extensionSCT                  = 18 // RFC 6962 §3.3.1
-	extensionExtendedMasterSecret = 23 // RFC 7627 §5.1
-	extensionSupportedVersions    = 43 // RFC 8446 §4.2.1
-	extensionCookie               = 44 // RFC 8446 §4.2.2
-	extensionKeyShare             = 51 // RFC 8446 §4.2.8
+	extensionServerName              = 0  // RFC 6066 §3
+	extensionStatusRequest           = 5  // RFC 6066 §8
+	extensionSupportedGroups         = 10 // RFC 8446 §4.2.7
+	extensionECPointFormats          = 11 // RFC 8422 §5.1.2
+	extensionSignatureAlgorithms     = 13 // RFC 8446 §4.2.3
+	extensionALPN                    = 16 // RFC 7301 §3.1
+	extensionSCT                     = 18 // RFC 6962 §3.3.1
+	extensionExtendedMasterSecret    = 23 // RFC 7627 §5.1
+	extensionSupportedVersions       = 43 // RFC 8446 §4.2.1
+	extensionCookie                  = 44 // RFC 8446 §4.2.2
+	extensionSignatureAlgorithmsCert = 50 // RFC 8446 §4.2.3
+	extensionKeyShare                = 51 // RFC 8446 §4.2.8
 )
 
 // maxPlaintext is the longest fragment of a record, RFC 8446 §5.1.
@@ -86,6 +87,7 @@ func (h *clientHello) marshal() ([]byte, error) {
 // usualOrder is that of the extensions of an offer that does not say another.
 var usualOrder = []Extension{
 	{Type: extensionServerName}, {Type: extensionSupportedGroups}, {Type: extensionECPointFormats}, {Type: extensionSignatureAlgorithms},
+	{Type: extensionSignatureAlgorithmsCert},
 	{Type: extensionALPN}, {Type: extensionStatusRequest}, {Type: extensionSCT}, {Type: extensionExtendedMasterSecret},
 	{Type: extensionSupportedVersions}, {Type: extensionCookie}, {Type: extensionKeyShare},
 }
@@ -132,6 +134,8 @@ func (h *clientHello) extension(extension uint16) (body func(*cryptobyte.Builder
 		return func(b *cryptobyte.Builder) { b.AddBytes([]byte{1, 0}) }, len(offer.Groups) > 0 // uncompressed alone
 	case extensionSignatureAlgorithms:
 		return list16(offer.SignatureSchemes), len(offer.SignatureSchemes) > 0
+	case extensionSignatureAlgorithmsCert:
+		return list16(offer.CertificateSchemes), len(offer.CertificateSchemes) > 0
 	case extensionALPN:
 		return h.addALPN, len(offer.ALPN) > 0
 	case extensionStatusRequest:

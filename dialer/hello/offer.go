@@ -17,6 +17,9 @@ type Offer struct {
 	Groups           []uint16
 	SignatureSchemes []uint16
 	ALPN             []string
+	// CertificateSchemes are for the signatures in certificates, if those of
+	// SignatureSchemes are not (RFC 8446 §4.2.3).
+	CertificateSchemes []uint16
 	// KeyShares are the groups that come with a share. A server that prefers
 	// another asks for it, for the price of a round trip.
 	KeyShares []uint16

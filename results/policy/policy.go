@@ -106,6 +106,7 @@ func (p *Policy) Judge(r *results.Record, now time.Time) Verdict {
 	if r.TLS != nil {
 		j.handshake(r.TLS)
 	}
+	j.alternates()
 	j.expected()
 	if p.Baseline != nil {
 		j.changes(p.Baseline)

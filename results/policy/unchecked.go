@@ -11,10 +11,7 @@ import (
 // certificate that was seen all the same is judged too: what is wrong with it
 // is wrong, but nothing says that it is all.
 func (j *judgement) unchecked() {
-	level := j.level(CodeUnchecked)
-	if _, known := j.policy.Levels[CodeUnchecked]; !known {
-		level = Unchecked
-	}
+	level := j.uncheckedLevel()
 	optional := j.policy.AllowUnreachable
 	if o := j.expectation.Optional; o != nil {
 		optional = *o
@@ -24,6 +21,15 @@ func (j *judgement) unchecked() {
 	}
 	// Kept at level OK too: a report can then say what it let pass.
 	j.verdict.add(CodeUnchecked, level, describeError(j.record))
+}
+
+// uncheckedLevel is how bad it is that something could not be checked. A policy
+// that does not know the code means what it says.
+func (j *judgement) uncheckedLevel() Level {
+	if _, known := j.policy.Levels[CodeUnchecked]; !known {
+		return Unchecked
+	}
+	return j.level(CodeUnchecked)
 }
 
 // unreachable reports whether an error is of the kind that a host or service
