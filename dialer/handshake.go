@@ -38,7 +38,10 @@ type Handshake struct {
 	// offered a post-quantum group, so that its absence is the server's doing.
 	PostQuantumOffered bool
 	OCSPStapled        bool
-	SCTCount           int
+	// OCSPResponse is the response that was stapled, as it was received. A hello
+	// made by hand keeps none.
+	OCSPResponse []byte
+	SCTCount     int
 	// KeyProved says that the server showed that it holds the key of its
 	// certificate: the handshake completed, or its signature was checked before
 	// something else ended it.
@@ -83,7 +86,7 @@ func (h *Handshake) keep(cs *tls.ConnectionState) {
 	h.CipherSuite = cs.CipherSuite
 	h.Group = cs.CurveID
 	h.ALPN = cs.NegotiatedProtocol
-	h.OCSPStapled = len(cs.OCSPResponse) > 0
+	h.OCSPStapled, h.OCSPResponse = len(cs.OCSPResponse) > 0, cs.OCSPResponse
 	h.SCTCount = len(cs.SignedCertificateTimestamps)
 	if len(h.Parsed) == len(cs.PeerCertificates) {
 		return

@@ -36,6 +36,8 @@ const (
 	LongValidity     Finding = "long_validity"
 	Malformed        Finding = "malformed"
 	Unsupported      Finding = "unsupported"
+	Revoked          Finding = "revoked"
+	StapleMissing    Finding = "staple_missing"
 )
 
 // Findings lists the closed set in its order.
@@ -43,6 +45,7 @@ func Findings() []Finding {
 	return []Finding{
 		Expired, NotYetValid, ExpiresSoon, Untrusted, SelfSigned, IncompleteChain, ChainExpired, ChainExpiresSoon,
 		NameMismatch, NoNames, WeakKey, WeakSignature, OldProtocol, WeakCipher, NotPostQuantum, LongValidity, Malformed, Unsupported,
+		Revoked, StapleMissing,
 	}
 }
 
@@ -74,6 +77,10 @@ func Find(r *Record, chain []*x509.Certificate, verdict []Finding, offeredPostQu
 		add(slices.Contains([]string{"SSL 2.0", "SSL 3.0", "1.0", "1.1"}, t.Version), OldProtocol)
 		add(isWeakCipher(t.Cipher), WeakCipher)
 		add(offeredPostQuantum && !t.PostQuantum, NotPostQuantum)
+		add(t.OCSP != nil && t.OCSP.Status == OCSPRevoked, Revoked)
+		// A hello made by hand does not read on to the staple.
+		add(r.Certificate != nil && r.Certificate.MustStaple && t.Method == "handshake" &&
+			(t.OCSP == nil || t.OCSP.Status == OCSPInvalid), StapleMissing)
 	}
 	if found == nil {
 		return []Finding{}

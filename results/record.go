@@ -109,7 +109,10 @@ type TLS struct {
 	ClientCertRequested bool `json:"client_cert_requested"`
 	ClientCertRequired  bool `json:"client_cert_required"`
 	OCSPStapled         bool `json:"ocsp_stapled"`
-	SCTCount            int  `json:"sct_count"`
+	// OCSP is what the stapled response says; nil if there is none, or none
+	// that was kept.
+	OCSP     *OCSP `json:"ocsp,omitempty"`
+	SCTCount int   `json:"sct_count"`
 	// Method says which hello the certificate was got with: "handshake",
 	// "hello13" or "hello10".
 	Method string `json:"method"`

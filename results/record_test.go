@@ -46,6 +46,7 @@ func TestSchemaHasEveryField(t *testing.T) {
 		{certificate.Name{}, []string{"$defs", "name"}},
 		{certificate.PublicKey{}, []string{"$defs", "certificate", "properties", "public_key"}},
 		{results.Verification{}, []string{"properties", "verification"}},
+		{results.OCSP{}, []string{"properties", "tls", "properties", "ocsp"}},
 		{results.Alternate{}, []string{"properties", "alternates", "items"}},
 		{results.Drain{}, []string{"properties", "drain"}},
 		{results.Timing{}, []string{"properties", "timing"}},

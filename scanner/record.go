@@ -56,6 +56,9 @@ func (c *Recorder) Record(t *Target, began time.Time, h *dialer.Handshake, err e
 // describe adds what the certificates say.
 func (c *Recorder) describe(r *results.Record, t *Target, h *dialer.Handshake) {
 	parsed := results.ParseChain(h.Certificates, h.Parsed)
+	if len(h.OCSPResponse) > 0 && len(parsed) > 0 {
+		r.TLS.OCSP = results.ReadOCSP(h.OCSPResponse, parsed, r.Time)
+	}
 	var verdict []results.Finding
 	r.Certificate, r.Chain, r.Verification, verdict = c.certificates(h.Certificates, parsed, t, r.Time)
 	r.Findings = results.Find(r, parsed, verdict, h.PostQuantumOffered)

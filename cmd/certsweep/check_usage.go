@@ -17,9 +17,9 @@ Usage:
   certsweep check [flags] [FILE|-]...                       scan the list, and judge what it finds
   certsweep check --from RECORDS.jsonl [flags] [FILE|-]...  judge saved records, without network
 
-Without flags, it fails on expired not_yet_valid untrusted self_signed incomplete_chain
-chain_expired name_mismatch malformed and if less than 14 days are left (or 20 % of a
-lifetime under 70 days), and warns about weak_key weak_signature old_protocol weak_cipher
+Without flags, it fails on revoked expired not_yet_valid untrusted self_signed incomplete_chain
+chain_expired name_mismatch malformed staple_missing and if less than 14 days are left (or 20 %
+of a lifetime under 70 days), and warns about weak_key weak_signature old_protocol weak_cipher
 expires_soon chain_expires_soon long_validity.
 `
 

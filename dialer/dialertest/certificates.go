@@ -1,6 +1,7 @@
 package dialertest
 
 import (
+	"crypto"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -8,6 +9,8 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"golang.org/x/crypto/ocsp"
 )
 
 // withCert returns the part of a well-behaved server whose certificate is all
@@ -88,6 +91,21 @@ func certificateCases() []Case {
 				}})
 			}),
 
+		newCase("revoked", "Its certificate was revoked an hour ago, as the OCSP response says that it staples.",
+			ok("revoked"), withCert(func(p *pki) tls.Certificate {
+				cert := p.inter.Issue(Leaf{DNSNames: []string{"revoked.test"}})
+				cert.OCSPStaple = p.inter.ocspResponse(cert, ocsp.Revoked)
+				return cert
+			})),
+		newCase("stapled", "A good server whose certificate demands a stapled OCSP response, and that has one.",
+			ok(), withCert(func(p *pki) tls.Certificate {
+				cert := p.inter.Issue(Leaf{DNSNames: []string{"stapled.test"}, Extensions: mustStaple})
+				cert.OCSPStaple = p.inter.ocspResponse(cert, ocsp.Good)
+				return cert
+			})),
+		newCase("staple-missing", "Its certificate demands a stapled OCSP response, and it has none.",
+			ok("staple_missing"), withLeaf(Leaf{DNSNames: []string{"staple-missing.test"}, Extensions: mustStaple})),
+
 		newCase("wrong-name", "Its certificate is for another name.",
 			ok("name_mismatch"), withLeaf(Leaf{DNSNames: []string{"another.test"}})),
 		newCase("no-names", "Its certificate has a common name and no subject alternative name.",
@@ -114,6 +132,23 @@ func (c Case) at(host string) Case {
 var twice = []pkix.Extension{
 	{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 32473, 1}, Value: []byte{5, 0}},
 	{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 32473, 1}, Value: []byte{5, 0}},
+}
+
+// mustStaple is the TLS feature status_request (RFC 7633 §4.2.1).
+var mustStaple = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 24}, Value: []byte{0x30, 3, 2, 1, 5}}}
+
+// ocspResponse returns what ca says of a certificate that it has issued (RFC
+// 6960 §4.2).
+func (ca *CA) ocspResponse(cert tls.Certificate, status int) []byte {
+	leaf, err := x509.ParseCertificate(cert.Certificate[0])
+	must(err)
+	now := time.Now()
+	response, err := ocsp.CreateResponse(ca.cert, ca.cert, ocsp.Response{
+		Status: status, SerialNumber: leaf.SerialNumber, IssuerHash: crypto.SHA256, ThisUpdate: now.Add(-time.Hour), NextUpdate: now.Add(7 * day),
+		RevokedAt: now.Add(-time.Hour), RevocationReason: ocsp.KeyCompromise,
+	}, ca.key)
+	must(err)
+	return response
 }
 
 // bigChain repeats the intermediate up to just under crypto/tls's limit for

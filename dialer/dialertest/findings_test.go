@@ -5,9 +5,12 @@ import (
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"slices"
 	"testing"
 	"time"
+
+	"golang.org/x/crypto/ocsp"
 
 	"certsweep/dialer/dialertest"
 )
@@ -48,6 +51,18 @@ var findings = map[string]func(view) bool{
 		}
 		left := time.Until(v.PeerCertificates[1].NotAfter)
 		return 0 < left && left < 30*day
+	},
+	"revoked": func(v view) bool {
+		if len(v.OCSPResponse) == 0 {
+			return false
+		}
+		response, err := ocsp.ParseResponseForCert(v.OCSPResponse, v.leaf, v.PeerCertificates[1])
+		return err == nil && response.Status == ocsp.Revoked
+	},
+	"staple_missing": func(v view) bool {
+		return len(v.OCSPResponse) == 0 && slices.ContainsFunc(v.leaf.Extensions, func(e pkix.Extension) bool {
+			return e.Id.String() == "1.3.6.1.5.5.7.1.24"
+		})
 	},
 	"name_mismatch":  func(v view) bool { return v.leaf.VerifyHostname(v.host) != nil },
 	"no_names":       func(v view) bool { return len(v.leaf.DNSNames)+len(v.leaf.IPAddresses) == 0 },

@@ -37,10 +37,10 @@ const (
 // codes has every code that a policy can name, the worst first: renderers sort
 // by this order where levels are equal.
 var codes = []Code{
-	Code(results.Expired), CodePin, Code(results.NameMismatch), Code(results.Untrusted),
+	Code(results.Revoked), Code(results.Expired), CodePin, Code(results.NameMismatch), Code(results.Untrusted),
 	Code(results.SelfSigned), Code(results.IncompleteChain), Code(results.ChainExpired), Code(results.NotYetValid),
 	Code(results.Malformed), CodeName, CodeIssuer, CodeMinDays, CodeMinTLS, CodeExpect,
-	CodeUnchecked, CodeChanged, Code(results.WeakKey), Code(results.WeakSignature),
+	Code(results.StapleMissing), CodeUnchecked, CodeChanged, Code(results.WeakKey), Code(results.WeakSignature),
 	Code(results.OldProtocol), Code(results.WeakCipher), Code(results.ExpiresSoon), Code(results.ChainExpiresSoon),
 	Code(results.NoNames), Code(results.NotPostQuantum), Code(results.LongValidity), Code(results.Unsupported),
 }

@@ -90,6 +90,17 @@ func describe(f results.Finding, r *results.Record) string {
 		return fmt.Sprintf("key exchange is not post-quantum (%s): enable X25519MLKEM768 and TLS 1.3", group)
 	case results.LongValidity:
 		return fmt.Sprintf("valid for %s in all, which clients refuse of public CAs: reissue for less", span(c.NotAfter.Sub(c.NotBefore)))
+	case results.Revoked:
+		if t.OCSP != nil {
+			return fmt.Sprintf("revoked on %s (%s), as the stapled response says: replace it, and its key", date(t.OCSP.RevokedAt), t.OCSP.Reason)
+		}
+		return "revoked: replace it, and its key"
+	case results.StapleMissing:
+		why := "none was stapled"
+		if t.OCSP != nil {
+			why = t.OCSP.Error
+		}
+		return fmt.Sprintf("the certificate demands a stapled OCSP response (%s): enable stapling", why)
 	case results.Unsupported:
 		return fmt.Sprintf("the certificate could not be verified: its key (%s) is of a kind that Go does not know", key(c.PublicKey))
 	case results.Malformed:

@@ -63,7 +63,7 @@ func Default() *Policy {
 	p := &Policy{Levels: map[Code]Level{CodeUnchecked: Unchecked, CodeChanged: Warn}}
 	for _, finding := range []results.Finding{
 		results.Expired, results.NotYetValid, results.Untrusted, results.SelfSigned,
-		results.IncompleteChain, results.ChainExpired, results.NameMismatch, results.Malformed,
+		results.IncompleteChain, results.ChainExpired, results.NameMismatch, results.Malformed, results.Revoked, results.StapleMissing,
 	} {
 		p.Levels[Code(finding)] = Fail
 	}
