@@ -1,15 +1,23 @@
 package results
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
-// Shorten returns s as valid UTF-8, cut to limit bytes with an ellipsis behind
-// it if it is longer. What peers, lists and errors say is repeated in records
-// and messages, and may be of any length.
+// Shorten returns s as valid UTF-8 of at most limit bytes, with an ellipsis
+// behind it if something was cut off. What peers, lists and errors say is repeated
+// in records and messages, and may be of any length.
 func Shorten(s string, limit int) string {
-	if len(s) <= limit {
-		return strings.ToValidUTF8(s, "\uFFFD")
+	// What is invalid may grow when it is replaced, and a rune divided here lies
+	// behind the limit.
+	valid := strings.ToValidUTF8(s[:min(len(s), limit+utf8.UTFMax)], "\uFFFD")
+	if len(s) <= limit && len(valid) <= limit {
+		return valid
 	}
-	// What the limit divides is the last rune at most; what was broken before
-	// shows as such.
-	return strings.ToValidUTF8(strings.TrimRightFunc(s[:limit], func(r rune) bool { return r == '\uFFFD' }), "\uFFFD") + "…"
+	end := min(limit, len(valid))
+	for end < len(valid) && !utf8.RuneStart(valid[end]) {
+		end--
+	}
+	return valid[:end] + "…"
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"certsweep/results/report"
 	"fmt"
 	"slices"
 	"strings"
@@ -43,7 +44,7 @@ var flagSections = []struct {
 		{"baseline", "OLD.jsonl", ofCheck, "report changes since the records of an earlier scan (a warning; --fail-on changed makes it a failure)"},
 	}},
 	{"Reports", []flagText{
-		{"format", "FORMAT", ofCheck, "text json jsonl junit github prometheus nagios markdown (text)"},
+		{"format", "FORMAT", ofCheck, formatNames() + " (text)"},
 		{"output", "FILE", ofCheck, "write that to FILE; - is standard output"},
 		{"report", "FORMAT=FILE", ofCheck, "write one more report to FILE (repeatable)"},
 		{"from", "RECORDS.jsonl", ofCheck, "judge these records of an earlier scan; - is standard input (repeatable). A list then says what is expected of them"},
@@ -99,6 +100,15 @@ var flagSections = []struct {
 		{"version", "", ofScan | ofCheck, "print the version"},
 		{"help", "", ofScan | ofCheck, "print this text"},
 	}},
+}
+
+// formatNames lists the formats of a report.
+func formatNames() string {
+	var names []string
+	for _, f := range report.Formats() {
+		names = append(names, string(f))
+	}
+	return strings.Join(names, " ")
 }
 
 const (

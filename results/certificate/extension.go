@@ -32,7 +32,11 @@ type list struct {
 // add appends text, made valid UTF-8, unless a limit is reached.
 func (l *list) add(text []byte, limit int) {
 	if len(text) > maxStringBytes {
-		text, l.cut = text[:maxStringBytes], true
+		end := maxStringBytes
+		for end > maxStringBytes-utf8.UTFMax && !utf8.RuneStart(text[end]) {
+			end-- // a rune that the limit divides goes as a whole
+		}
+		text, l.cut = text[:end], true
 	}
 	if len(l.items) >= limit || l.bytes+len(text) > maxNamesBytes {
 		l.cut = true
