@@ -65,7 +65,7 @@ func Find(r *Record, chain []*x509.Certificate, verdict []Finding, offeredPostQu
 		if f := FindExpiry(c, r.Time); f != "" {
 			found = append(found, f)
 		}
-		add(len(c.DNSNames)+len(c.IPAddresses)+len(c.EmailAddresses)+len(c.URIs) == 0, NoNames)
+		add(len(c.DNSNames)+len(c.IPAddresses)+len(c.EmailAddresses)+len(c.URIs)+len(c.OtherNames) == 0, NoNames)
 		add(isWeakKey(c.PublicKey.Algorithm, c.PublicKey.Bits) || slices.ContainsFunc(upper(chain), hasWeakKey), WeakKey)
 		// A root's signature on itself protects nothing.
 		add(!c.SelfSigned && isWeakSignature(c.SignatureAlgorithm) || slices.ContainsFunc(upper(chain), hasWeakSignature), WeakSignature)

@@ -43,6 +43,7 @@ func TestSchemaHasEveryField(t *testing.T) {
 		{results.Alert{}, []string{"properties", "error", "properties", "alert"}},
 		{results.TLS{}, []string{"properties", "tls"}},
 		{certificate.Certificate{}, []string{"$defs", "certificate"}},
+		{certificate.SCT{}, []string{"$defs", "certificate", "properties", "scts", "items"}},
 		{certificate.Name{}, []string{"$defs", "name"}},
 		{certificate.PublicKey{}, []string{"$defs", "certificate", "properties", "public_key"}},
 		{results.Verification{}, []string{"properties", "verification"}},

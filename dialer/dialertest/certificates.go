@@ -56,6 +56,26 @@ func certificateCases() []Case {
 		newCase("long-validity", "Its certificate is valid for ten years.",
 			ok("long_validity"), withLeaf(Leaf{DNSNames: []string{"long-validity.test"}, NotAfter: now.Add(3650 * day)})),
 
+		newCase("wrong-name", "Its certificate is for another name.",
+			ok("name_mismatch"), withLeaf(Leaf{DNSNames: []string{"another.test"}})),
+		newCase("no-names", "Its certificate has a common name and no subject alternative name.",
+			ok("no_names"), withLeaf(Leaf{CommonName: "no-names.test"})),
+		newCase("weak-key", "Its RSA key has 1024 bits.",
+			ok("weak_key"), withLeaf(Leaf{DNSNames: []string{"weak-key.test"}, Key: RSA1024})),
+		newCase("weak-signature", "Its certificate is signed with SHA-1.",
+			ok("weak_signature"), withLeaf(Leaf{DNSNames: []string{"weak-signature.test"}, SignatureAlgorithm: x509.ECDSAWithSHA1})),
+		newCase("malformed", "Its certificate holds the same extension twice, which crypto/x509 refuses.",
+			broken, withLeaf(Leaf{DNSNames: []string{"malformed.test"}, Extensions: twice})).plain(failed("protocol")),
+		newCase("big-chain", "It sends 250 KB of certificates, nearly as much as crypto/tls takes.",
+			ok(), withCert(bigChain)),
+	}
+}
+
+// chainCases differ in what stands above their certificates, and in what their
+// issuers say of them.
+func chainCases() []Case {
+	now := time.Now()
+	return []Case{
 		newCase("self-signed", "Its certificate is signed with its own key.",
 			ok("self_signed"), withCert(func(*pki) tls.Certificate {
 				return SelfSigned(Leaf{DNSNames: []string{"self-signed.test"}})
@@ -105,19 +125,6 @@ func certificateCases() []Case {
 			})),
 		newCase("staple-missing", "Its certificate demands a stapled OCSP response, and it has none.",
 			ok("staple_missing"), withLeaf(Leaf{DNSNames: []string{"staple-missing.test"}, Extensions: mustStaple})),
-
-		newCase("wrong-name", "Its certificate is for another name.",
-			ok("name_mismatch"), withLeaf(Leaf{DNSNames: []string{"another.test"}})),
-		newCase("no-names", "Its certificate has a common name and no subject alternative name.",
-			ok("no_names"), withLeaf(Leaf{CommonName: "no-names.test"})),
-		newCase("weak-key", "Its RSA key has 1024 bits.",
-			ok("weak_key"), withLeaf(Leaf{DNSNames: []string{"weak-key.test"}, Key: RSA1024})),
-		newCase("weak-signature", "Its certificate is signed with SHA-1.",
-			ok("weak_signature"), withLeaf(Leaf{DNSNames: []string{"weak-signature.test"}, SignatureAlgorithm: x509.ECDSAWithSHA1})),
-		newCase("malformed", "Its certificate holds the same extension twice, which crypto/x509 refuses.",
-			broken, withLeaf(Leaf{DNSNames: []string{"malformed.test"}, Extensions: twice})).plain(failed("protocol")),
-		newCase("big-chain", "It sends 250 KB of certificates, nearly as much as crypto/tls takes.",
-			ok(), withCert(bigChain)),
 	}
 }
 

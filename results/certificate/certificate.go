@@ -35,6 +35,10 @@ type Certificate struct {
 	IPAddresses    []string `json:"ip_addresses"` // as netip writes them
 	EmailAddresses []string `json:"email_addresses"`
 	URIs           []string `json:"uris"`
+	// OtherNames are the subject alternative names of other forms:
+	// "directoryName:" with the name, "otherName:" and "registeredID:" with a
+	// dotted OID.
+	OtherNames []string `json:"other_names"`
 
 	PublicKey          PublicKey `json:"public_key"`
 	SignatureAlgorithm string    `json:"signature_algorithm"` // "ECDSA-SHA384", or a dotted OID
@@ -49,6 +53,8 @@ type Certificate struct {
 	IssuerURLs         []string  `json:"issuer_urls"`
 	CRLURLs            []string  `json:"crl_urls"`
 	Policies           []string  `json:"policies"` // dotted OIDs
+	// SCTs are those that the certificate embeds.
+	SCTs []SCT `json:"scts"`
 
 	FingerprintSHA256 string `json:"fingerprint_sha256"` // of the bytes received
 	FingerprintSHA1   string `json:"fingerprint_sha1"`

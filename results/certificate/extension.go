@@ -70,7 +70,8 @@ const (
 	oidAuthorityKeyID   = "\x55\x1d\x23"
 	oidExtKeyUsage      = "\x55\x1d\x25"
 	oidAuthorityInfo    = "\x2b\x06\x01\x05\x05\x07\x01\x01"
-	oidTLSFeature       = "\x2b\x06\x01\x05\x05\x07\x01\x18" // RFC 7633 §6
+	oidTLSFeature       = "\x2b\x06\x01\x05\x05\x07\x01\x18"         // RFC 7633 §6
+	oidSCTs             = "\x2b\x06\x01\x04\x01\xd6\x79\x02\x04\x02" // RFC 6962 §3.3
 	oidOCSP             = "\x2b\x06\x01\x05\x05\x07\x30\x01"
 	oidCAIssuers        = "\x2b\x06\x01\x05\x05\x07\x30\x02"
 )
@@ -119,6 +120,13 @@ func (w *walk) extension(oid string, e element) {
 		ca, ok := e.first()
 		if ok && ca.tag == tagBoolean && len(ca.content) == 1 {
 			c.IsCA = c.IsCA || ca.content[0] != 0
+		}
+	case oidSCTs:
+		if e.tag == tagOctetString && c.SCTs == nil {
+			var cut bool
+			if c.SCTs, cut = scts(e.octets()); cut {
+				w.cut("scts")
+			}
 		}
 	case oidSubjectKeyID:
 		if e.tag == tagOctetString && !e.cut && c.SubjectKeyID == "" {
@@ -182,8 +190,25 @@ func (w *walk) generalName(name element) {
 			var scratch [64]byte
 			w.ipAddresses.add(ip.AppendTo(scratch[:0]), maxNames)
 		}
+	case tagDirectoryName:
+		inner, _ := name.first()
+		directory, _ := distinguishedName(inner)
+		w.otherNames.add([]byte("directoryName:"+directory.DN), maxEntries)
+	case tagOtherName:
+		id, _ := name.first()
+		w.otherNames.add([]byte("otherName:"+dotted(id.content)), maxEntries)
+	case tagRegisteredID:
+		w.otherNames.add([]byte("registeredID:"+dotted(name.content)), maxEntries)
 	}
 }
+
+// The forms of a GeneralName (RFC 5280 §4.2.1.6) that no endpoint is checked
+// against.
+const (
+	tagOtherName     = 0xA0
+	tagDirectoryName = 0xA4
+	tagRegisteredID  = 0x88
+)
 
 // accessDescription reads one entry of AuthorityInfoAccess (RFC 5280 §4.2.2.1).
 func (w *walk) accessDescription(e element) {

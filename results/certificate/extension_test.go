@@ -54,8 +54,10 @@ func oddExtensions() []oddCase {
 		names("empty IP address", false, dns("a.example"), ip(), good),
 		names("IP address in words", false, ips("192.0.2.1", "2001:db8::1"), text(tagIP, "192.0.2.1"), text(tagIP, "2001:db8::1")),
 		names("IPv4 in IPv6", true, ips("::ffff:192.0.2.1"), ip(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 192, 0, 2, 1)),
-		names("other kinds", true, dns("a.example"), tlv(0xa0, objectID("1.2.3"), tlv(0xa0, text(tagUTF8String, "u"))),
-			tlv(0xa4, seq()), tlv(0x88, []byte{0x2a}), good),
+		names("other kinds", true, func(c *Certificate) {
+			c.DNSNames, c.OtherNames = []string{"a.example"}, []string{"otherName:1.2.3", "directoryName:CN=d", "registeredID:1.2"}
+		}, tlv(0xa0, objectID("1.2.3"), tlv(0xa0, text(tagUTF8String, "u"))),
+			tlv(0xa4, seq(rdn("2.5.4.3", text(tagUTF8String, "d")))), tlv(0x88, []byte{0x2a}), good),
 		names("constructed name", true, dns("a.example"), tlv(0xa2, text(tagIA5String, "b.example")), good),
 		names("high tag number", false, dns("a.example"), []byte{0x9f, 0x81, 0x01, 1, 0}, good),
 		names("length past the end", false, dns("a.example"), good, []byte{tagDNS, 0x7f, 'x'}),

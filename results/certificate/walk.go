@@ -24,9 +24,9 @@ type walk struct {
 	spki       []byte // the SubjectPublicKeyInfo, nil where it is not there or not whole
 	selfIssued bool   // subject and issuer are the same octets
 
-	dnsNames, ipAddresses, emailAddresses, uris   list
-	extKeyUsage, ocspServers, issuerURLs, crlURLs list
-	policies                                      list
+	dnsNames, ipAddresses, emailAddresses, uris, otherNames list
+	extKeyUsage, ocspServers, issuerURLs, crlURLs           list
+	policies                                                list
 }
 
 // certificate reads Certificate.
@@ -129,6 +129,10 @@ func (w *walk) finish() {
 	c.IPAddresses = w.strings(&w.ipAddresses, "ip_addresses")
 	c.EmailAddresses = w.strings(&w.emailAddresses, "email_addresses")
 	c.URIs = w.strings(&w.uris, "uris")
+	c.OtherNames = w.strings(&w.otherNames, "other_names")
+	if c.SCTs == nil {
+		c.SCTs = []SCT{}
+	}
 	c.ExtKeyUsage = w.strings(&w.extKeyUsage, "ext_key_usage")
 	c.OCSPServers = w.strings(&w.ocspServers, "ocsp_servers")
 	c.IssuerURLs = w.strings(&w.issuerURLs, "issuer_urls")

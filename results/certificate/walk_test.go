@@ -136,7 +136,7 @@ func TestNoASN1(t *testing.T) {
 	for _, s := range []string{"", "0", "\x30", "\x30\x80", "\x30\x00", "\x30\x84\xff\xff\xff\xff", "HTTP/1.1 400 Bad Request\r\n", "\x1f\xff\xff", strings.Repeat("\xff", 300)} {
 		want := &Certificate{
 			Subject: Name{Organization: []string{}}, Issuer: Name{Organization: []string{}},
-			DNSNames: []string{}, IPAddresses: []string{}, EmailAddresses: []string{}, URIs: []string{},
+			DNSNames: []string{}, IPAddresses: []string{}, EmailAddresses: []string{}, URIs: []string{}, OtherNames: []string{}, SCTs: []SCT{},
 			KeyUsage: []string{}, ExtKeyUsage: []string{}, OCSPServers: []string{}, IssuerURLs: []string{},
 			CRLURLs: []string{}, Policies: []string{}, Truncated: []string{},
 		}

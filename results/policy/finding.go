@@ -65,10 +65,8 @@ func describe(f results.Finding, r *results.Record) string {
 		return "self-signed: use a certificate of a CA, or give this one with --ca-file"
 	case results.IncompleteChain:
 		return fmt.Sprintf("chain is missing its intermediate: serve it too (issuer %s)", name(c.Issuer))
-	case results.ChainExpired:
-		return fmt.Sprintf("a certificate of the chain has expired%s: serve the issuer's present chain", chainEnd(v))
-	case results.ChainExpiresSoon:
-		return fmt.Sprintf("a certificate of the chain expires before the leaf%s: serve another chain, or renew under a newer issuer", chainEnd(v))
+	case results.ChainExpired, results.ChainExpiresSoon:
+		return describeChain(f, v)
 	case results.NameMismatch:
 		return fmt.Sprintf("certificate is not for %s but for %s: add the name, or serve the right certificate", askedFor(r), names(c))
 	case results.NoNames:
@@ -90,17 +88,8 @@ func describe(f results.Finding, r *results.Record) string {
 		return fmt.Sprintf("key exchange is not post-quantum (%s): enable X25519MLKEM768 and TLS 1.3", group)
 	case results.LongValidity:
 		return fmt.Sprintf("valid for %s in all, which clients refuse of public CAs: reissue for less", span(c.NotAfter.Sub(c.NotBefore)))
-	case results.Revoked:
-		if t.OCSP != nil {
-			return fmt.Sprintf("revoked on %s (%s), as the stapled response says: replace it, and its key", date(t.OCSP.RevokedAt), t.OCSP.Reason)
-		}
-		return "revoked: replace it, and its key"
-	case results.StapleMissing:
-		why := "none was stapled"
-		if t.OCSP != nil {
-			why = t.OCSP.Error
-		}
-		return fmt.Sprintf("the certificate demands a stapled OCSP response (%s): enable stapling", why)
+	case results.Revoked, results.StapleMissing:
+		return describeStaple(f, t.OCSP)
 	case results.Unsupported:
 		return fmt.Sprintf("the certificate could not be verified: its key (%s) is of a kind that Go does not know", key(c.PublicKey))
 	case results.Malformed:
@@ -110,6 +99,27 @@ func describe(f results.Finding, r *results.Record) string {
 		return fmt.Sprintf("malformed certificate (%s): reissue it", c.ParseError)
 	}
 	return strings.ReplaceAll(string(f), "_", " ")
+}
+
+// describeChain says what the dates above the leaf mean.
+func describeChain(f results.Finding, v *results.Verification) string {
+	if f == results.ChainExpired {
+		return fmt.Sprintf("a certificate of the chain has expired%s: serve the issuer's present chain", chainEnd(v))
+	}
+	return fmt.Sprintf("a certificate of the chain expires before the leaf%s: serve another chain, or renew under a newer issuer", chainEnd(v))
+}
+
+// describeStaple says what the stapled OCSP response means, nil for none.
+func describeStaple(f results.Finding, o *results.OCSP) string {
+	switch {
+	case f == results.Revoked && o != nil:
+		return fmt.Sprintf("revoked on %s (%s), as the stapled response says: replace it, and its key", date(o.RevokedAt), o.Reason)
+	case f == results.Revoked:
+		return "revoked: replace it, and its key"
+	case o != nil:
+		return fmt.Sprintf("the certificate demands a stapled OCSP response (%s): enable stapling", o.Error)
+	}
+	return "the certificate demands a stapled OCSP response, and none was stapled: enable stapling"
 }
 
 // chainEnd says which certificate of a verified chain ends first, and when.
