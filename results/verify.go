@@ -145,31 +145,32 @@ func verificationError(err error) string {
 }
 
 // chain returns the best path to a trust anchor, and why it is not good now. A
-// path that only the leaf's own dates spoil is returned with the error.
+// path that only dates spoil is returned with the error.
 func (v *Verifier) chain(chain []*x509.Certificate, now time.Time) (*path, error) {
 	leaf := chain[0]
 	above, refused := candidates(chain)
+	if known := v.recall(leaf, above, now); known != nil {
+		return known, nil
+	}
+	foreseen := work{anchors: v.anchors(), above: above}
+	if !foreseen.affordable([]*x509.Certificate{leaf}) {
+		return nil, errWork
+	}
 	found, err := v.build(leaf, above, now)
 	if err == nil {
 		return found, nil
 	}
-	// Expiry hides whatever else x509.Verify would have said. Ask again at a
-	// time at which the leaf was valid.
-	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
-		then := now
-		if now.After(leaf.NotAfter) {
-			then = leaf.NotAfter
-		} else if now.Before(leaf.NotBefore) {
-			then = leaf.NotBefore
-		} else {
-			then = lastGood(above, now)
+	// Expiry hides whatever else x509.Verify would have said. Ask again for the
+	// times at which something that has expired was still good, as many as fit
+	// into the time of one search.
+	times := timesBefore(leaf, above, err, now)
+	for _, then := range times[:min(len(times), int(maxWork/max(1, foreseen.spent)))] {
+		var reason error
+		if found, reason = v.build(leaf, above, then); found != nil {
+			break
 		}
-		if !then.Equal(now) {
-			var reason error
-			if found, reason = v.build(leaf, above, then); found == nil {
-				// It was no good before either, for another reason.
-				err = reason
-			}
+		if isExpired(err) && !isExpired(reason) {
+			err = reason // it was no good before either
 		}
 	}
 	if found == nil && refused != nil {
@@ -178,26 +179,49 @@ func (v *Verifier) chain(chain []*x509.Certificate, now time.Time) (*path, error
 	return found, err
 }
 
-// lastGood returns when the first of the certificates that have expired was last
-// valid, or now if none has.
-func lastGood(above []*x509.Certificate, now time.Time) time.Time {
-	then := now
-	for _, c := range above {
-		if c.NotAfter.Before(then) {
-			then = c.NotAfter
+// maxTimes is how often a chain is verified for another time than now.
+const maxTimes = 4
+
+func isExpired(err error) bool {
+	invalid, ok := errors.AsType[x509.CertificateInvalidError](err)
+	return ok && invalid.Reason == x509.Expired
+}
+
+// timesBefore returns the times at which to ask about a chain again that failed
+// at the time now, the latest first: when the leaf was valid, and a certificate
+// above it was for the last time. err, which x509.Verify gave, may name a trust
+// anchor that has expired.
+func timesBefore(leaf *x509.Certificate, above []*x509.Certificate, err error, now time.Time) []time.Time {
+	latest := now
+	var times []time.Time
+	switch {
+	case now.Before(leaf.NotBefore):
+		latest = leaf.NotBefore
+		times = append(times, latest)
+	case now.After(leaf.NotAfter):
+		latest = leaf.NotAfter
+		times = append(times, latest)
+	}
+	ended := func(c *x509.Certificate) {
+		if c.NotAfter.Before(latest) && !c.NotAfter.Before(leaf.NotBefore) {
+			times = append(times, c.NotAfter)
 		}
 	}
-	return then
+	for _, c := range above {
+		ended(c)
+	}
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
+		ended(invalid.Cert)
+	}
+	slices.SortFunc(times, func(a, b time.Time) int { return b.Compare(a) })
+	times = slices.CompactFunc(times, time.Time.Equal)
+	return times[:min(len(times), maxTimes)]
 }
 
 // build looks for the best path from a leaf to a trust anchor.
 func (v *Verifier) build(leaf *x509.Certificate, above []*x509.Certificate, now time.Time) (*path, error) {
 	if known := v.recall(leaf, above, now); known != nil {
 		return known, nil
-	}
-	foreseen := work{anchors: v.anchors(), above: above}
-	if !foreseen.affordable([]*x509.Certificate{leaf}) {
-		return nil, errWork
 	}
 	intermediates := x509.NewCertPool()
 	for _, c := range above {
@@ -222,19 +246,23 @@ func (v *Verifier) untrusted(chain []*x509.Certificate, leaf *certificate.Certif
 		return append(findings, SelfSigned)
 	}
 	// From the leaf up, as far as the issuers were sent.
+	sent := make(map[string]*x509.Certificate)
+	for _, c := range slices.Backward(chain) {
+		if c != nil {
+			sent[string(c.RawSubject)] = c // the first of each name
+		}
+	}
 	last := chain[0]
 	for range chain {
-		issuer := slices.IndexFunc(chain, func(c *x509.Certificate) bool {
-			return c != nil && c != last && string(c.RawSubject) == string(last.RawIssuer)
-		})
-		if issuer < 0 {
+		issuer := sent[string(last.RawIssuer)]
+		if issuer == nil || issuer == last {
 			break
 		}
-		last = chain[issuer]
+		last = issuer
 	}
 	// Nobody sent the last one's issuer, and it says where that is to be had, as
 	// those under a private root, which are sent alone by right, do not.
-	if string(last.RawIssuer) != string(last.RawSubject) && v.anchors()[string(last.RawIssuer)] == 0 && len(last.IssuingCertificateURL) > 0 {
+	if sent[string(last.RawIssuer)] == nil && v.anchors()[string(last.RawIssuer)] == 0 && len(last.IssuingCertificateURL) > 0 {
 		findings = append(findings, IncompleteChain)
 	}
 	return findings

@@ -22,8 +22,9 @@ const (
 	// which they were sent. A cross-signed authority has 2 or 3.
 	maxTwins = 8
 	// maxWork is the time that one search for a chain may take, by the figures
-	// below; there are two for an expired leaf.
-	maxWork = 100 * time.Millisecond
+	// below. What has expired is searched for again, for no longer than that,
+	// and an endpoint may have a chain for each kind of key.
+	maxWork = 40 * time.Millisecond
 
 	// maxChecks is the number at which crypto/x509 gives up; more certificates
 	// than that can be of no use.
