@@ -111,6 +111,10 @@ func (v *Verifier) Verify(chain []*x509.Certificate, leaf *certificate.Certifica
 			out.ChainLength, out.NotAfter = found.length, found.notAfter.UTC()
 			out.FirstToExpire = certificate.ParseName(found.first.RawSubject).DN
 			findings = append(findings, v.judgePath(found, leaf, now)...)
+			if dated := now.After(chain[0].NotAfter) || now.Before(chain[0].NotBefore); err != nil && !dated && !slices.Contains(findings, Untrusted) {
+				// Whatever it is, it is not the leaf's own dates.
+				findings = append(findings, Untrusted)
+			}
 		} else {
 			findings = append(findings, v.untrusted(chain, leaf)...)
 		}
