@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"certsweep/results/certificate"
+	"certsweep/results/revocation"
 )
 
 // Finding is something about an endpoint that its owner may want to mend, from
@@ -77,10 +78,11 @@ func Find(r *Record, chain []*x509.Certificate, verdict []Finding, offeredPostQu
 		add(slices.Contains([]string{"SSL 2.0", "SSL 3.0", "1.0", "1.1"}, t.Version), OldProtocol)
 		add(isWeakCipher(t.Cipher), WeakCipher)
 		add(offeredPostQuantum && !t.PostQuantum, NotPostQuantum)
-		add(t.OCSP != nil && t.OCSP.Status == OCSPRevoked, Revoked)
+		revoked := t.OCSP != nil && t.OCSP.Status == revocation.Revoked
+		add(revoked, Revoked)
 		// A hello made by hand does not read on to the staple.
-		add(r.Certificate != nil && r.Certificate.MustStaple && t.Method == "handshake" &&
-			(t.OCSP == nil || t.OCSP.Status == OCSPInvalid), StapleMissing)
+		add(r.Certificate != nil && r.Certificate.MustStaple && t.Method == "handshake" && !revoked &&
+			(t.OCSP == nil || t.OCSP.Status != revocation.Good), StapleMissing)
 	}
 	if found == nil {
 		return []Finding{}

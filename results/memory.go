@@ -43,6 +43,8 @@ type memory struct {
 
 	mu    sync.RWMutex
 	known map[place]*upperPart
+	// certs has the certificates of the paths that are known, once each.
+	certs map[[sha256.Size]byte]*x509.Certificate
 }
 
 // place is a certificate among those that were sent.
@@ -122,13 +124,26 @@ func (v *Verifier) remember(leaf *x509.Certificate, above []*x509.Certificate, c
 	known.pool.AddCert(above[at.index])
 	v.memory.mu.Lock()
 	defer v.memory.mu.Unlock()
-	if v.memory.known == nil {
+	if v.memory.known == nil || len(v.memory.known) >= maxPlaces {
 		v.memory.known = make(map[place]*upperPart)
+		v.memory.certs = make(map[[sha256.Size]byte]*x509.Certificate)
 	}
-	if len(v.memory.known) >= maxPlaces {
-		clear(v.memory.known)
-	}
+	known.path.above = v.memory.share(known.path.above)
 	v.memory.known[*at] = known
+}
+
+// share returns a path's certificates as the other paths have them: a pool
+// parses an anchor anew for each.
+func (m *memory) share(path []*x509.Certificate) []*x509.Certificate {
+	shared := make([]*x509.Certificate, len(path))
+	for i, c := range path {
+		sum := sha256.Sum256(c.Raw)
+		if m.certs[sum] == nil {
+			m.certs[sum] = c
+		}
+		shared[i] = m.certs[sum]
+	}
+	return shared
 }
 
 // narrow cuts the span of time to that in which c is as good as it is now.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"certsweep/results/certificate"
+	"certsweep/results/revocation"
 )
 
 // SchemaVersion is the value of [Record.Schema] in the records that this
@@ -111,8 +112,8 @@ type TLS struct {
 	OCSPStapled         bool `json:"ocsp_stapled"`
 	// OCSP is what the stapled response says; nil if there is none, or none
 	// that was kept.
-	OCSP     *OCSP `json:"ocsp,omitempty"`
-	SCTCount int   `json:"sct_count"`
+	OCSP     *revocation.OCSP `json:"ocsp,omitempty"`
+	SCTCount int              `json:"sct_count"`
 	// Method says which hello the certificate was got with: "handshake",
 	// "hello13" or "hello10".
 	Method string `json:"method"`

@@ -11,6 +11,7 @@ import (
 
 	"certsweep/results"
 	"certsweep/results/certificate"
+	"certsweep/results/revocation"
 )
 
 // schemaKeys returns the properties that the schema gives an object, by the
@@ -47,7 +48,7 @@ func TestSchemaHasEveryField(t *testing.T) {
 		{certificate.Name{}, []string{"$defs", "name"}},
 		{certificate.PublicKey{}, []string{"$defs", "certificate", "properties", "public_key"}},
 		{results.Verification{}, []string{"properties", "verification"}},
-		{results.OCSP{}, []string{"properties", "tls", "properties", "ocsp"}},
+		{revocation.OCSP{}, []string{"properties", "tls", "properties", "ocsp"}},
 		{results.Alternate{}, []string{"properties", "alternates", "items"}},
 		{results.Drain{}, []string{"properties", "drain"}},
 		{results.Timing{}, []string{"properties", "timing"}},

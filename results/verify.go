@@ -56,6 +56,8 @@ type path struct {
 	first    *x509.Certificate
 	// aboveNotAfter is the same without the leaf.
 	aboveNotAfter time.Time
+	// above are the certificates over the leaf, its issuer first.
+	above []*x509.Certificate
 }
 
 // bestPath returns what of a leaf's chains stands above it and lasts longest,
@@ -64,7 +66,7 @@ func bestPath(chains [][]*x509.Certificate) path {
 	var best path
 	for i, chain := range chains {
 		last := chain[len(chain)-1]
-		p := path{length: len(chain) - 1, notAfter: last.NotAfter, first: last}
+		p := path{length: len(chain) - 1, notAfter: last.NotAfter, first: last, above: chain[1:]}
 		for _, c := range chain[1:] {
 			if c.NotAfter.Before(p.notAfter) {
 				p.notAfter, p.first = c.NotAfter, c
@@ -93,9 +95,12 @@ func (p path) under(leaf *x509.Certificate) path {
 // can tell: untrusted, self_signed, incomplete_chain, chain_expired,
 // chain_expires_soon, name_mismatch, long_validity. An expired leaf under a good
 // chain is not untrusted, though not Trusted either.
-func (v *Verifier) Verify(chain []*x509.Certificate, leaf *certificate.Certificate, name string, now time.Time) (*Verification, []Finding) {
-	out := new(Verification)
-	var findings []Finding
+//
+// issuers are the certificates above the leaf of the chain that was verified, up
+// to the trust anchor; nil if there is none, or only one that is out of date.
+func (v *Verifier) Verify(chain []*x509.Certificate, leaf *certificate.Certificate, name string, now time.Time) (
+	out *Verification, findings []Finding, issuers []*x509.Certificate) {
+	out = new(Verification)
 	if chain[0] == nil {
 		out.Error = "the certificate is malformed"
 		if isUnsupported(leaf.PublicKey) {
@@ -103,8 +108,9 @@ func (v *Verifier) Verify(chain []*x509.Certificate, leaf *certificate.Certifica
 		}
 	} else {
 		found, err := v.chain(chain, now)
-		out.Trusted = err == nil
-		if err != nil {
+		if out.Trusted = err == nil; out.Trusted {
+			issuers = found.above
+		} else {
 			out.Error = verificationError(err)
 		}
 		if found != nil {
@@ -122,7 +128,7 @@ func (v *Verifier) Verify(chain []*x509.Certificate, leaf *certificate.Certifica
 	if out.NameMatch = matchName(chain[0], leaf, name); !out.NameMatch {
 		findings = append(findings, NameMismatch)
 	}
-	return out, findings
+	return out, findings, issuers
 }
 
 // judgePath returns what a good path shows, or one that only dates spoil.

@@ -30,7 +30,8 @@ func parse(t testing.TB, cert tls.Certificate) []*x509.Certificate {
 }
 
 func verify(v *Verifier, chain []*x509.Certificate, name string, now time.Time) (*Verification, []Finding) {
-	return v.Verify(chain, certificate.Read(chain[0].Raw, chain[0], now), name, now)
+	out, findings, _ := v.Verify(chain, certificate.Read(chain[0].Raw, chain[0], now), name, now)
+	return out, findings
 }
 
 func TestVerify(t *testing.T) {
@@ -185,7 +186,7 @@ func TestVerifyMalformedLeaf(t *testing.T) {
 	leaf := &certificate.Certificate{DNSNames: []string{"*.a.test"}, IPAddresses: []string{"192.0.2.1"}, ParseError: "x"}
 	v := &Verifier{Roots: x509.NewCertPool()}
 	for name, match := range map[string]bool{"b.a.test": true, "a.test": false, "192.0.2.1": true, "192.0.2.2": false} {
-		got, findings := v.Verify([]*x509.Certificate{nil}, leaf, name, now)
+		got, findings, _ := v.Verify([]*x509.Certificate{nil}, leaf, name, now)
 		if got.Trusted || got.Error == "" || got.NameMatch != match {
 			t.Errorf("%s: %+v", name, got)
 		}

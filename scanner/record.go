@@ -56,12 +56,12 @@ func (c *Recorder) Record(t *Target, began time.Time, h *dialer.Handshake, err e
 // describe adds what the certificates say.
 func (c *Recorder) describe(r *results.Record, t *Target, h *dialer.Handshake) {
 	parsed := results.ParseChain(h.Certificates, h.Parsed)
+	d := c.certificates(h.Certificates, parsed, t, r.Time)
+	r.Certificate, r.Chain, r.Verification = d.leaf, d.chain, d.verification
 	if len(h.OCSPResponse) > 0 && len(parsed) > 0 {
-		r.TLS.OCSP = results.ReadOCSP(h.OCSPResponse, parsed, r.Time)
+		r.TLS.OCSP = results.ReadOCSP(h.OCSPResponse, parsed, d.issuers, r.Time)
 	}
-	var verdict []results.Finding
-	r.Certificate, r.Chain, r.Verification, verdict = c.certificates(h.Certificates, parsed, t, r.Time)
-	r.Findings = results.Find(r, parsed, verdict, h.PostQuantumOffered)
+	r.Findings = results.Find(r, parsed, d.verdict, h.PostQuantumOffered)
 	if h.Alternates == nil {
 		return
 	}
@@ -80,39 +80,46 @@ func (c *Recorder) alternate(a *dialer.Alternate, t *Target, now time.Time) *res
 	// What is found of a certificate alone is what a record without a handshake
 	// has.
 	alone := &results.Record{Time: now}
-	var verdict []results.Finding
-	alone.Certificate, alone.Chain, alone.Verification, verdict = c.certificates(a.Certificates, parsed, t, now)
+	d := c.certificates(a.Certificates, parsed, t, now)
+	alone.Certificate, alone.Chain, alone.Verification = d.leaf, d.chain, d.verification
 	return &results.Alternate{
 		Method: string(a.Method), KeyProved: a.KeyProved, Certificate: alone.Certificate, Chain: alone.Chain,
-		Verification: alone.Verification, Findings: results.Find(alone, parsed, verdict, false),
+		Verification: alone.Verification, Findings: results.Find(alone, parsed, d.verdict, false),
 	}
+}
+
+// described is what the certificates of one chain say.
+type described struct {
+	leaf         *certificate.Certificate
+	chain        []*certificate.Certificate
+	verification *results.Verification
+	verdict      []results.Finding
+	issuers      []*x509.Certificate // of the verified chain
 }
 
 // certificates describes a chain and verifies it. parsed has its certificates as
 // crypto/x509 reads them.
-func (c *Recorder) certificates(ders [][]byte, parsed []*x509.Certificate, t *Target, now time.Time) (
-	leaf *certificate.Certificate, chain []*certificate.Certificate, v *results.Verification, verdict []results.Finding) {
-	for i := range ders {
-		if i > 0 && !c.Chain {
-			break
-		}
-		cert := certificate.Read(ders[i], parsed[i], now)
-		if c.PEM {
-			cert.PEM = certificate.EncodePEM(ders[i])
-		}
-		if i == 0 {
-			leaf = cert
-		} else {
-			chain = append(chain, cert)
+func (c *Recorder) certificates(ders [][]byte, parsed []*x509.Certificate, t *Target, now time.Time) (d described) {
+	if len(ders) == 0 {
+		return d
+	}
+	d.leaf = certificate.Read(ders[0], parsed[0], now)
+	if c.Chain {
+		d.chain = make([]*certificate.Certificate, len(ders)-1)
+		for i := range d.chain {
+			d.chain[i] = certificate.ReadAbove(ders[i+1], parsed[i+1], now)
 		}
 	}
-	if c.Chain && len(ders) > 0 && chain == nil {
-		chain = []*certificate.Certificate{}
+	if c.PEM {
+		d.leaf.PEM = certificate.EncodePEM(ders[0])
+		for i := range d.chain {
+			d.chain[i].PEM = certificate.EncodePEM(ders[i+1])
+		}
 	}
-	if c.Verifier != nil && len(ders) > 0 {
-		v, verdict = c.Verifier.Verify(parsed, leaf, t.Endpoint.Name(), now)
+	if c.Verifier != nil {
+		d.verification, d.verdict, d.issuers = c.Verifier.Verify(parsed, d.leaf, t.Endpoint.Name(), now)
 	}
-	return leaf, chain, v, verdict
+	return d
 }
 
 func recordTLS(h *dialer.Handshake) *results.TLS {

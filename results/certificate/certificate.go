@@ -96,7 +96,23 @@ const maxParseError = 200
 // for one check of the signature of a certificate that names itself as its
 // issuer.
 func Read(der []byte, parsed *x509.Certificate, now time.Time) *Certificate {
-	c := &Certificate{}
+	c, parsed, selfIssued := read(der, parsed, now)
+	c.SelfSigned = selfIssued && !namesAnotherKey(c) && selfSigned(c, parsed)
+	return c
+}
+
+// ReadAbove is [Read] for a certificate that was sent above a leaf: whoever sends
+// hundreds would have as many signatures checked. So SelfSigned is what such a
+// certificate says of itself, that its issuer has its name and no other key.
+func ReadAbove(der []byte, parsed *x509.Certificate, now time.Time) *Certificate {
+	c, _, selfIssued := read(der, parsed, now)
+	c.SelfSigned = selfIssued && !namesAnotherKey(c)
+	return c
+}
+
+// read fills all but SelfSigned.
+func read(der []byte, parsed *x509.Certificate, now time.Time) (c *Certificate, _ *x509.Certificate, selfIssued bool) {
+	c = &Certificate{}
 	if parsed == nil {
 		var err error
 		if parsed, err = x509.ParseCertificate(der); err != nil {
@@ -122,8 +138,7 @@ func Read(der []byte, parsed *x509.Certificate, now time.Time) *Certificate {
 	if !c.NotAfter.IsZero() {
 		c.DaysLeft = new(daysBetween(now, c.NotAfter))
 	}
-	c.SelfSigned = w.selfIssued && selfSigned(c, parsed)
-	return c
+	return c, parsed, w.selfIssued
 }
 
 // EncodePEM returns a certificate as a PEM block (RFC 7468 §5), for
@@ -139,12 +154,15 @@ func parseError(err error) string {
 	return strings.ToValidUTF8(s[:min(len(s), maxParseError)], "")
 }
 
+// namesAnotherKey reports whether a certificate says that it was signed with
+// another key than its own.
+func namesAnotherKey(c *Certificate) bool {
+	return c.AuthorityKeyID != "" && c.SubjectKeyID != "" && c.AuthorityKeyID != c.SubjectKeyID
+}
+
 // selfSigned decides for a certificate whose subject is its issuer. parsed is
 // nil where crypto/x509 refused it.
 func selfSigned(c *Certificate, parsed *x509.Certificate) bool {
-	if c.AuthorityKeyID != "" && c.SubjectKeyID != "" && c.AuthorityKeyID != c.SubjectKeyID {
-		return false
-	}
 	if parsed == nil {
 		return true
 	}

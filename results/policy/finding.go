@@ -7,6 +7,7 @@ import (
 
 	"certsweep/results"
 	"certsweep/results/certificate"
+	"certsweep/results/revocation"
 )
 
 // findings reports what the record found, but for what [judgement.validity]
@@ -110,12 +111,14 @@ func describeChain(f results.Finding, v *results.Verification) string {
 }
 
 // describeStaple says what the stapled OCSP response means, nil for none.
-func describeStaple(f results.Finding, o *results.OCSP) string {
+func describeStaple(f results.Finding, o *revocation.OCSP) string {
 	switch {
 	case f == results.Revoked && o != nil:
 		return fmt.Sprintf("revoked on %s (%s), as the stapled response says: replace it, and its key", date(o.RevokedAt), o.Reason)
 	case f == results.Revoked:
 		return "revoked: replace it, and its key"
+	case o != nil && o.Status == revocation.Unknown:
+		return "the certificate demands a stapled OCSP response, and the stapled one says that its issuer does not know it: replace it"
 	case o != nil:
 		return fmt.Sprintf("the certificate demands a stapled OCSP response (%s): enable stapling", o.Error)
 	}
