@@ -265,3 +265,33 @@ func BenchmarkParseCertificate(b *testing.B) {
 		}
 	}
 }
+
+// TestReadAbove: no signature is checked of what stands above a leaf.
+func TestReadAbove(t *testing.T) {
+	key, stranger := ecKey(t, elliptic.P256()), ecKey(t, elliptic.P256())
+	authority := func(id, authorityID byte) *x509.Certificate {
+		return &x509.Certificate{
+			SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Root"}, NotBefore: testStart, NotAfter: testEnd,
+			SubjectKeyId: []byte{id}, AuthorityKeyId: []byte{authorityID},
+		}
+	}
+	for name, test := range map[string]struct {
+		template, parent *x509.Certificate
+		signer           crypto.Signer
+		read, above      bool
+	}{
+		"its own signature":  {authority(1, 1), authority(1, 1), key, true, true},
+		"another's":          {authority(1, 1), authority(1, 1), stranger, false, true},
+		"another's, it says": {authority(1, 2), authority(2, 2), stranger, false, false},
+	} {
+		der := issue(t, test.template, test.parent, key.Public(), test.signer)
+		if got := Read(der, nil, testNow).SelfSigned; got != test.read {
+			t.Errorf("%s: Read says %v", name, got)
+		}
+		above := ReadAbove(der, nil, testNow)
+		if above.SelfSigned != test.above {
+			t.Errorf("%s: ReadAbove says %v", name, above.SelfSigned)
+		}
+		checkRecordable(t, above)
+	}
+}
