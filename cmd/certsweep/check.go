@@ -11,9 +11,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
+	"certsweep/cmd/internal/flags"
 	"certsweep/results"
 	"certsweep/results/policy"
 	"certsweep/results/report"
@@ -32,59 +32,37 @@ type checkOptions struct {
 	reports []string
 
 	scanning []string // flags that say how to scan
-	given    []string // flags of the command line
 }
 
-// notInCheck are flags of a scan that a check does not have, or has with a
-// meaning of its own: its --output is a report, and its --min-tls asks for a
-// version instead of limiting what is offered.
-var notInCheck = []string{"chain", "pem", "output", "summary", "debug-addr", "resume", "shard", "min-tls"}
-
 // sharedFlags are flags of a scan that mean something without one too.
-var sharedFlags = []string{"target", "port", "progress", "quiet", "version", "help"}
+var sharedFlags = []string{"target", "port", "progress", "quiet", "version", "help", "h"}
 
-func (o *checkOptions) register(fs *pflag.FlagSet) {
-	scan := pflag.NewFlagSet("", pflag.ContinueOnError)
+// newCheckOptions returns the options of a check with the defaults.
+func newCheckOptions() *checkOptions {
+	o := &checkOptions{scan: *newOptions(), format: string(report.Text)}
 	// A gate that looks at one of several certificates can be passed with the
 	// others.
 	o.scan.allCertificates = true
-	o.scan.register(scan)
-	scan.VisitAll(func(f *pflag.Flag) {
-		if slices.Contains(notInCheck, f.Name) {
-			return
-		}
-		fs.AddFlag(f)
-		if !slices.Contains(sharedFlags, f.Name) {
+	for _, f := range o.scan.flags() {
+		if f.In != ofScan && !slices.Contains(sharedFlags, f.Name) {
 			o.scanning = append(o.scanning, f.Name)
 		}
-	})
-	o.gate.register(fs)
-	fs.StringArrayVar(&o.from, "from", nil, "")
-	fs.StringVar(&o.format, "format", string(report.Text), "")
-	fs.StringVarP(&o.output, "output", "o", "", "")
-	fs.StringArrayVar(&o.reports, "report", nil, "")
+	}
+	return o
 }
 
 // check scans, or reads saved records, judges every record, and ends with the
 // status that the worst of them asks for.
 func (e *environment) check(args []string) error {
-	var o checkOptions
-	fs, err := parseFlags("certsweep check", args, &o)
-	if err != nil {
+	o := newCheckOptions()
+	described := o.command()
+	if err := parse(described, args); err != nil {
 		return o.unknown(e.stdout, err)
 	}
-	fs.Visit(func(f *pflag.Flag) { o.given = append(o.given, f.Name) })
-	if err := parseEnvironment(fs); err != nil {
-		return o.unknown(e.stdout, err)
-	}
-	if o.scan.help {
-		_, err := io.WriteString(e.stdout, checkUsage())
+	if done, err := e.inform(described, &o.scan); done {
 		return err
 	}
-	if done, err := e.inform(&o.scan); done {
-		return err
-	}
-	c, err := e.openCheck(fs, &o)
+	c, err := e.openCheck(described, o)
 	if err != nil {
 		return o.unknown(e.stdout, err)
 	}
@@ -93,8 +71,8 @@ func (e *environment) check(args []string) error {
 }
 
 // openCheck reads and opens all that a check needs before anything is dialed.
-func (e *environment) openCheck(fs *pflag.FlagSet, o *checkOptions) (*check, error) {
-	if err := o.validate(fs); err != nil {
+func (e *environment) openCheck(described *flags.Command, o *checkOptions) (*check, error) {
+	if err := o.validate(described); err != nil {
 		return nil, err
 	}
 	c := &check{environment: e, options: o}
@@ -146,11 +124,11 @@ func (c *check) close() {
 }
 
 // validate checks what no single flag can, before anything is read.
-func (o *checkOptions) validate(fs *pflag.FlagSet) error {
-	if err := o.scan.validate(fs); err != nil {
+func (o *checkOptions) validate(c *flags.Command) error {
+	if err := o.scan.validate(c); err != nil {
 		return err
 	}
-	for _, name := range o.given {
+	for _, name := range c.Given() {
 		if len(o.from) > 0 && slices.Contains(o.scanning, name) {
 			return usageError("--%s says how to scan, and --from scans nothing: leave one of them out", name)
 		}
@@ -170,8 +148,8 @@ func (o *checkOptions) validate(fs *pflag.FlagSet) error {
 	if err := o.checkCollisions(); err != nil {
 		return err
 	}
-	if o.gate.minTLS != 0 && o.scan.maxTLS != 0 && o.gate.minTLS > o.scan.maxTLS {
-		return usageError("--min-tls %s asks for more than --max-tls %s offers", &o.gate.minTLS, &o.scan.maxTLS)
+	if o.gate.requireTLS != 0 && o.scan.maxTLS != 0 && o.gate.requireTLS > o.scan.maxTLS {
+		return usageError("--require-tls %s asks for more than --max-tls %s offers", &o.gate.requireTLS, &o.scan.maxTLS)
 	}
 	if o.gate.requirePQ && o.scan.noPQ {
 		return usageError("--require-pq and --no-pq exclude each other")

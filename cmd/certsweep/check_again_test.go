@@ -18,15 +18,16 @@ func TestCheckRunsAgain(t *testing.T) {
 	defer null.Close()
 	e := environment{stdin: null, stdout: null, stderr: null, stop: t.Context(), abort: t.Context()}
 	report := filepath.Join(dir, "report.md")
-	var o checkOptions
-	fs, err := parseFlags("certsweep check", []string{
+	o := newCheckOptions()
+	described := o.command()
+	err = parse(described, []string{
 		"--from", "../../testdata/records/baseline-new.jsonl", "--baseline", "../../testdata/records/baseline-old.jsonl",
 		"--fail-on", "changed", "--report", "markdown=" + report,
-	}, &o)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := e.openCheck(fs, &o)
+	c, err := e.openCheck(described, o)
 	if err != nil {
 		t.Fatal(err)
 	}

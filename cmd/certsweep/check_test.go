@@ -12,48 +12,17 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/spf13/pflag"
-
 	"certsweep/dialer/dialertest"
 	"certsweep/results"
 	"certsweep/results/policy"
 	"certsweep/scanner"
 )
-
-// TestCheckUsageHasEveryFlag: the flags that the help text explains are those
-// that there are.
-func TestCheckUsageHasEveryFlag(t *testing.T) {
-	var told []string
-	for _, match := range regexp.MustCompile(`(?m)^  (?:-[a-zA-Z0-9], |    )--([a-z0-9-]+)`).FindAllStringSubmatch(checkUsage(), -1) {
-		told = append(told, match[1])
-	}
-	var flags []string
-	fs := pflag.NewFlagSet("", pflag.ContinueOnError)
-	new(checkOptions).register(fs)
-	fs.VisitAll(func(f *pflag.Flag) {
-		flags = append(flags, f.Name)
-		if f.Shorthand != "" && !strings.Contains(checkUsage(), "  -"+f.Shorthand+", --"+f.Name) {
-			t.Errorf("-%s is not told beside --%s", f.Shorthand, f.Name)
-		}
-	})
-	slices.Sort(told)
-	slices.Sort(flags)
-	if !slices.Equal(told, flags) {
-		t.Errorf("told  %q\nflags %q", told, flags)
-	}
-	for i, line := range strings.Split(checkUsage(), "\n") {
-		if len(line) > 100 {
-			t.Errorf("line %d is %d wide", i+1, len(line))
-		}
-	}
-}
 
 // TestUnknownAttribute: what is said of an attribute is the policy's word, in a
 // scan too.

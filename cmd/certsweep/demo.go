@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"certsweep/cmd/internal/flags"
 	"certsweep/dialer/dialertest"
 	"certsweep/results"
 	"certsweep/scanner"
@@ -15,15 +16,15 @@ const demoTimeout = 2 * time.Second
 
 // demo scans a farm of loopback servers: the main job without any network.
 func (e *environment) demo(args []string) error {
-	o := options{}
-	fs, err := parseOptions("certsweep demo", args, &o)
-	if err != nil {
+	o := newOptions()
+	described := o.demoCommand()
+	if err := parse(described, args); err != nil {
 		return err
 	}
-	if done, err := e.inform(&o); done {
+	if done, err := e.inform(described, o); done {
 		return err
 	}
-	if err := o.validate(fs); err != nil {
+	if err := o.validate(described); err != nil {
 		return err
 	}
 	if len(o.files)+len(o.targets) > 0 {
@@ -32,8 +33,8 @@ func (e *environment) demo(args []string) error {
 	if o.resume {
 		return usageError("demo has other ports each time: there is nothing to --resume")
 	}
-	if !fs.Changed("timeout") {
-		o.timeout = durationValue(demoTimeout)
+	if !described.Changed("timeout") {
+		o.timeout = flags.Duration(demoTimeout)
 	}
 	farm, err := dialertest.Start()
 	if err != nil {
@@ -48,17 +49,17 @@ func (e *environment) demo(args []string) error {
 			fmt.Fprintf(e.stderr, "%-21s %-28s %s\n", endpoint.Addr, endpoint.Name, endpoint.About)
 		}
 	}
-	s, d, err := e.newScanner(&o)
+	s, d, err := e.newScanner(o)
 	if err != nil {
 		return err
 	}
 	if o.caFile == "" && !o.trustSet {
 		s.Recorder.Verifier = &results.Verifier{Roots: farm.CA().Pool(), Public: true}
 	}
-	e.fit(&o, s)
-	out, err := await(e.stop, func() (*output, error) { return openOutput(&o, e.stdout) })
+	e.fit(o, s)
+	out, err := await(e.stop, func() (*output, error) { return openOutput(o, e.stdout) })
 	if err != nil {
 		return err
 	}
-	return e.sweep(&o, s, d, o.complete()(scanner.ReadTargets(strings.NewReader(list.String()), knownAttribute)), nil, out)
+	return e.sweep(o, s, d, o.complete()(scanner.ReadTargets(strings.NewReader(list.String()), knownAttribute)), nil, out)
 }

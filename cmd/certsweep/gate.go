@@ -7,8 +7,6 @@ import (
 	"math"
 	"strconv"
 
-	"github.com/spf13/pflag"
-
 	"certsweep/results"
 	"certsweep/results/policy"
 )
@@ -19,29 +17,16 @@ type gateOptions struct {
 	minDays, warnDays      daysValue
 	minLifetimeLeft        partValue
 	requirePQ              bool
-	minTLS                 versionValue
+	requireTLS             versionValue
 	allowUnreachable       bool
 	baseline               string
-}
-
-func (o *gateOptions) register(fs *pflag.FlagSet) {
-	fs.StringArrayVar(&o.failOn, "fail-on", nil, "")
-	fs.StringArrayVar(&o.warnOn, "warn-on", nil, "")
-	fs.StringArrayVar(&o.ignore, "ignore", nil, "")
-	fs.Var(&o.minDays, "min-days", "")
-	fs.Var(&o.minLifetimeLeft, "min-lifetime-left", "")
-	fs.Var(&o.warnDays, "warn-days", "")
-	fs.BoolVar(&o.requirePQ, "require-pq", false, "")
-	fs.Var(&o.minTLS, "min-tls", "")
-	fs.BoolVar(&o.allowUnreachable, "allow-unreachable", false, "")
-	fs.StringVar(&o.baseline, "baseline", "", "")
 }
 
 // policy returns what the flags ask for, without baseline and expectations.
 func (o *gateOptions) policy() (*policy.Policy, error) {
 	p := policy.Default()
 	p.MinDays, p.WarnDays, p.MinLifetimeLeft = o.minDays.days, o.warnDays.days, o.minLifetimeLeft.part
-	p.RequirePQ, p.MinTLS, p.AllowUnreachable = o.requirePQ, o.minTLS.String(), o.allowUnreachable
+	p.RequirePQ, p.MinTLS, p.AllowUnreachable = o.requirePQ, o.requireTLS.String(), o.allowUnreachable
 
 	setBy := make(map[policy.Code]string)
 	if o.requirePQ {

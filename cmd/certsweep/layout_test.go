@@ -65,13 +65,14 @@ func TestImportsRunOneWay(t *testing.T) {
 		prefix string
 		dirs   []string
 	}{
+		{"certsweep/cmd/internal/flags", []string{"cmd"}},
 		{"certsweep/cmd", nil},
 		{"certsweep/scanner", []string{"cmd/certsweep"}},
 		{"certsweep/dialer/dialertest", []string{"cmd/certsweep"}},
 		{"certsweep/dialer/starttls", []string{"dialer"}},
 		{"certsweep/dialer", []string{"cmd/certsweep", "scanner", "dialer"}},
-		{"certsweep/results", []string{"cmd/certsweep", "scanner", "results"}},
-		{"github.com/spf13/pflag", []string{"cmd/certsweep"}},
+		{"certsweep/results", []string{"cmd", "scanner", "results"}},
+		{"github.com/spf13/pflag", []string{"cmd/internal/flags"}},
 		{"github.com/schollz/progressbar", []string{"cmd/certsweep"}},
 		{"golang.org/x/term", []string{"cmd/certsweep"}},
 		{"golang.org/x/sync", []string{"scanner", "dialer"}},

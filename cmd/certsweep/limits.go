@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 
+	"certsweep/cmd/internal/flags"
 	"certsweep/scanner"
 )
 
@@ -27,7 +28,7 @@ func tuneCollector(inFlight int) {
 // What a process with a memory limit is reckoned to need, in bytes.
 const (
 	// leastMemory is what a scan of a few targets at a time takes.
-	leastMemory sizeValue = 64 << 20
+	leastMemory flags.Size = 64 << 20
 	// baseMemory is the binary, the trust anchors and the runtime's own.
 	baseMemory = 48 << 20
 	// flightMemory is what a peer that stays silent makes us hold: 14 KB of

@@ -38,7 +38,7 @@ type progress struct {
 func startProgress(stderr *os.File, o *options, count func() (int, error)) *progress {
 	p := &progress{started: time.Now(), stderr: stderr, stopped: make(chan struct{})}
 	terminal := term.IsTerminal(int(stderr.Fd()))
-	if o.quiet || o.progress.value == "never" || o.progress.value == "auto" && !terminal {
+	if o.quiet || o.progress == "never" || o.progress == "auto" && !terminal {
 		return p
 	}
 	if count != nil {

@@ -9,8 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/spf13/pflag"
-
+	"certsweep/cmd/internal/flags"
 	"certsweep/dialer/dialertest"
 	"certsweep/results"
 )
@@ -52,33 +51,41 @@ func firstColumn(text string) []string {
 	return names
 }
 
-// TestFlagsAreDocumented: README.md and the usage have every flag, with its
-// shorthand, and no other.
+// TestFlagsAreDocumented: README.md's tables of flags are those that the
+// descriptions make.
 func TestFlagsAreDocumented(t *testing.T) {
-	var o options
-	fs := pflag.NewFlagSet("", pflag.ContinueOnError)
-	o.register(fs)
-	var want []string
-	fs.VisitAll(func(f *pflag.Flag) {
-		if f.Shorthand != "" {
-			want = append(want, "-"+f.Shorthand)
+	for heading, want := range map[string]string{
+		"## Flags":  newOptions().command().Markdown(),
+		"### Flags": newCheckOptions().command().Markdown(groupFails, groupReports),
+	} {
+		got := section(t, heading)
+		if i := strings.Index(got, "| flag |"); i >= 0 {
+			got = got[i:]
 		}
-		want = append(want, "--"+f.Name)
-	})
-	slices.Sort(want)
+		got, _, _ = strings.Cut(got, "\n\n")
+		if want = strings.TrimSpace(want); strings.TrimSpace(got) != want {
+			t.Errorf("README.md's table under %s is not\n%s", heading, want)
+		}
+	}
+}
 
-	var table []string
-	for _, span := range firstColumn(section(t, "## Flags")) {
-		table = append(table, strings.Fields(span)[0])
-	}
-	var text []string
-	for _, match := range regexp.MustCompile(`(?m)^ +(-\w)?,? *(--[\w-]+)`).FindAllStringSubmatch(usage(), -1) {
-		text = append(text, slices.DeleteFunc(match[1:], func(s string) bool { return s == "" })...)
-	}
-	for name, got := range map[string][]string{"README.md": table, "the usage": text} {
-		slices.Sort(got)
-		if !slices.Equal(got, want) {
-			t.Errorf("%s has\n%v, want\n%v", name, got, want)
+// TestShortHelpFits: -h is for a terminal of 80 columns and 25 lines, one of
+// which is the prompt's.
+func TestShortHelpFits(t *testing.T) {
+	for _, c := range []*flags.Command{newOptions().command(), newCheckOptions().command()} {
+		lines := strings.Split(strings.TrimSuffix(c.Short(), "\n"), "\n")
+		if len(lines) > 24 {
+			t.Errorf("%s -h has %d lines:\n%s", c.Name, len(lines), c.Short())
+		}
+		for _, line := range lines {
+			if len(line) > 80 {
+				t.Errorf("%s -h has a line of %d columns: %s", c.Name, len(line), line)
+			}
+		}
+		for i, line := range strings.Split(c.Help(80), "\n") {
+			if len(line) > 80 {
+				t.Errorf("%s --help: line %d has %d columns: %s", c.Name, i+1, len(line), line)
+			}
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 	"golang.org/x/term"
 
+	"certsweep/cmd/internal/flags"
 	"certsweep/dialer"
 	"certsweep/results"
 	"certsweep/scanner"
@@ -31,7 +32,7 @@ type environment struct {
 
 // run runs the command that args name.
 func (e *environment) run(args []string) error {
-	warnEnvironment(e.stderr, os.Environ())
+	flags.WarnEnvironment(e.stderr, os.Environ(), newOptions().command(), newCheckOptions().command())
 	if len(args) > 0 {
 		switch args[0] {
 		case "check":
@@ -43,23 +44,32 @@ func (e *environment) run(args []string) error {
 	return e.scan(args)
 }
 
+// width returns the columns of the terminal that standard output is, or those of
+// a common one.
+func (e *environment) width() int {
+	if width, _, err := term.GetSize(int(e.stdout.Fd())); err == nil && width > 0 {
+		return width
+	}
+	return 80
+}
+
 // scan is the command without a name.
 func (e *environment) scan(args []string) error {
-	var o options
-	fs, err := parseOptions("certsweep", args, &o)
-	if err != nil {
+	o := newOptions()
+	described := o.command()
+	if err := parse(described, args); err != nil {
 		return err
 	}
-	if done, err := e.inform(&o); done {
+	if done, err := e.inform(described, o); done {
 		return err
 	}
-	if err := o.validate(fs); err != nil {
+	if err := o.validate(described); err != nil {
 		return err
 	}
 	if err := checkCollisions(o.inputs(), []usedFile{{"--output", o.output}, {"--summary", o.summary}}); err != nil {
 		return err
 	}
-	in, err := openInput(e.stop, &o, e.stdin, term.IsTerminal(int(e.stdin.Fd())))
+	in, err := openInput(e.stop, o, e.stdin, term.IsTerminal(int(e.stdin.Fd())))
 	if err != nil {
 		return err
 	}
@@ -67,30 +77,30 @@ func (e *environment) scan(args []string) error {
 	if o.resume && !in.countable {
 		return usageError("--resume reads the list twice: name its files instead of standard input or a pipe")
 	}
-	s, d, err := e.newScanner(&o)
+	s, d, err := e.newScanner(o)
 	if err != nil {
 		return err
 	}
-	e.fit(&o, s)
+	e.fit(o, s)
 	complete := o.complete()
 	var count func() (int, error)
 	if in.countable {
 		count = func() (int, error) { return in.count(complete) }
 	}
 	targets := complete(notEmpty(scanner.ReadTargets(in, knownAttribute)))
-	out, err := await(e.stop, func() (*output, error) { return openOutput(&o, e.stdout) })
+	out, err := await(e.stop, func() (*output, error) { return openOutput(o, e.stdout) })
 	if err != nil {
 		return err
 	}
 	if o.resume {
-		journal, total, err := e.resume(&o, in, out)
+		journal, total, err := e.resume(o, in, out)
 		if err != nil {
 			return err
 		}
 		targets = journal.Rest(targets)
 		count = func() (int, error) { return total - journal.Len(), nil }
 	}
-	return e.sweep(&o, s, d, targets, count, out)
+	return e.sweep(o, s, d, targets, count, out)
 }
 
 // errNoTargets ends a list without a target, which lines that make no sense are
@@ -113,11 +123,13 @@ func notEmpty(targets iter.Seq2[scanner.Target, error]) iter.Seq2[scanner.Target
 	}
 }
 
-// inform answers --help and --version.
-func (e *environment) inform(o *options) (done bool, err error) {
+// inform answers --help, -h and --version.
+func (e *environment) inform(described *flags.Command, o *options) (done bool, err error) {
 	switch {
 	case o.help:
-		_, err = io.WriteString(e.stdout, usage())
+		_, err = io.WriteString(e.stdout, described.Help(e.width()))
+	case o.shortHelp:
+		_, err = io.WriteString(e.stdout, described.Short())
 	case o.version:
 		_, err = fmt.Fprintln(e.stdout, "certsweep", version())
 	default:
@@ -297,7 +309,7 @@ func (o *options) verifier() (*results.Verifier, error) {
 			return &results.Verifier{Roots: roots}, nil
 		}
 	}
-	switch o.trust.value {
+	switch o.trust {
 	case "none":
 		if o.caFile != "" {
 			return nil, usageError("--ca-file and --trust none exclude each other")

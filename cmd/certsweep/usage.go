@@ -1,38 +1,56 @@
 package main
 
-import "github.com/spf13/pflag"
+import "certsweep/cmd/internal/flags"
 
-// usage is the whole help text of a scan.
-func usage() string {
-	fs := pflag.NewFlagSet("", pflag.ContinueOnError)
-	new(options).register(fs)
-	return scanSynopsis + flagUsage(ofScan, fs) + scanNotes
+// environmentPrefix begins the variables that set flags.
+const environmentPrefix = "CERTSWEEP_"
+
+// command describes certsweep without a command's name.
+func (o *options) command() *flags.Command {
+	return &flags.Command{
+		Name:    "certsweep",
+		Bit:     ofScan,
+		Prefix:  environmentPrefix,
+		Summary: "certsweep scans lists of TLS endpoints and writes one JSON line for each.",
+		Usage: []flags.Line{
+			{Text: "certsweep [flags] [FILE|-]...", Meaning: "scan the targets in each FILE, or in standard input"},
+			{Text: "certsweep check [flags] [FILE|-]...", Meaning: "scan, print what is wrong, and gate on it: see `certsweep check --help`"},
+			{Text: "certsweep demo [flags]", Meaning: "scan a farm of loopback servers that it starts itself"},
+		},
+		Groups: groups,
+		Flags:  o.flags(),
+		Notes: []flags.Note{
+			{Title: "Targets, one a line", Text: "host, host:port, address, [v6]:port, URL, prefix/bits, address,name[,port], rank,name; " +
+				"then attributes: sni=NAME starttls=PROTO tag=TEXT."},
+			environmentNote("CERTSWEEP_CONCURRENCY=200"),
+		},
+		Exit: []flags.Line{
+			{Text: "0", Meaning: "every target has its record, reached or not"},
+			{Text: "2", Meaning: "wrong usage, or an input that cannot be read"},
+			{Text: "3", Meaning: "could not finish, or there was no target"},
+			{Text: "130, 143", Meaning: "ended by a signal"},
+		},
+		Examples: []flags.Line{
+			{Text: "certsweep hosts.txt > results.jsonl"},
+			{Text: "certsweep -t example.com -t 192.0.2.7,example.org,8443 --chain"},
+			{Text: "certsweep -c 5000 --trust mozilla -o results.jsonl --resume top-1m.csv"},
+			{Text: "certsweep check --min-days 20 hosts.txt"},
+		},
+	}
 }
 
-const scanSynopsis = `certsweep scans lists of TLS endpoints and writes one JSON line for each.
+// demoCommand describes certsweep demo.
+func (o *options) demoCommand() *flags.Command {
+	c := o.command()
+	c.Name = "certsweep demo"
+	c.Summary = "certsweep demo scans a farm of loopback servers that it starts itself: good ones, broken ones and hostile ones. It needs no network."
+	c.Usage = []flags.Line{{Text: "certsweep demo [flags]"}}
+	c.Examples = []flags.Line{{Text: "certsweep demo"}, {Text: "certsweep demo -q | jq ."}}
+	return c
+}
 
-Usage:
-  certsweep [flags] [FILE|-]...   scan the targets in each FILE, or in standard input
-  certsweep check [flags] [FILE|-]...
-                                  scan, print what is wrong, and gate on it: see
-                                  certsweep check --help
-  certsweep demo [flags]          scan a farm of loopback servers that it starts itself
-
-Targets, one a line: host, host:port, address, [v6]:port, URL, prefix/bits,
-address,name[,port], rank,name; then attributes: sni=NAME starttls=PROTO tag=TEXT.
-`
-
-const scanNotes = `
-Every flag can be set in the environment as CERTSWEEP_<FLAG>, such as
-CERTSWEEP_CONCURRENCY=200. A duration is 500ms, 10s or 1m30s; a bare number is
-seconds. A size is 65536, 64KiB or 1MiB.
-
-Exit status: 0 every target has its record; 1 a check has findings; 2 wrong
-usage or unreadable input; 3 could not finish, or there was no target; 130, 143
-ended by a signal.
-
-Examples:
-  certsweep hosts.txt | jq -r 'select(.status=="ok") | [.host, .certificate.not_after] | @tsv'
-  certsweep -t example.com -t 192.0.2.7,example.org,8443 --chain
-  certsweep -c 5000 --trust mozilla -o results.jsonl --resume top-1m.csv
-`
+// environmentNote says how the environment sets flags, and what values are like.
+func environmentNote(example string) flags.Note {
+	return flags.Note{Title: "Values", Text: "Every flag can be set in the environment as " + environmentPrefix + "<FLAG>, such as " + example +
+		". A duration is 500ms, 10s or 1m30s; a bare number is seconds. A size is 65536, 64KiB or 1MiB."}
+}
