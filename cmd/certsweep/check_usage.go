@@ -31,6 +31,7 @@ func (o *checkOptions) command() *flags.Command {
 			{Text: "130, 143", Meaning: "ended by a signal"},
 			{Text: "--format nagios", Meaning: "0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN"},
 		},
+		Elsewhere: elsewhereOf("check"),
 		Examples: []flags.Line{
 			{Text: "certsweep check -t example.com -t 'mx.example.com starttls=smtp min-days=20'"},
 			{Text: "certsweep check --format github --report junit=report.xml endpoints.txt"},

@@ -30,20 +30,6 @@ type environment struct {
 	stop, abort context.Context
 }
 
-// run runs the command that args name.
-func (e *environment) run(args []string) error {
-	flags.WarnEnvironment(e.stderr, os.Environ(), newOptions().command(), newCheckOptions().command())
-	if len(args) > 0 {
-		switch args[0] {
-		case "check":
-			return e.check(args[1:])
-		case "demo":
-			return e.demo(args[1:])
-		}
-	}
-	return e.scan(args)
-}
-
 // width returns the columns of the terminal that standard output is, or those of
 // a common one.
 func (e *environment) width() int {

@@ -30,6 +30,7 @@ func (o *options) command() *flags.Command {
 			{Text: "3", Meaning: "could not finish, or there was no target"},
 			{Text: "130, 143", Meaning: "ended by a signal"},
 		},
+		Elsewhere: elsewhereOf("scan"),
 		Examples: []flags.Line{
 			{Text: "certsweep hosts.txt > results.jsonl"},
 			{Text: "certsweep -t example.com -t 192.0.2.7,example.org,8443 --chain"},

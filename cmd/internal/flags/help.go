@@ -110,6 +110,13 @@ func (f *Flag) left() string {
 	return s
 }
 
+// Table is lines with what they mean beside them, in width columns.
+func Table(lines []Line, width int) string {
+	var b strings.Builder
+	writeLines(&b, lines, min(max(width, narrowest), widest))
+	return b.String()
+}
+
 func writeLines(b *strings.Builder, lines []Line, width int) {
 	column := 0
 	for _, line := range lines {

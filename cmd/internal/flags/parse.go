@@ -21,6 +21,9 @@ import (
 func (c *Command) Parse(args []string, lookup func(string) (string, bool)) error {
 	c.register()
 	c.given = nil
+	if err := c.foreign(args); err != nil {
+		return err
+	}
 	if err := c.set.Parse(args); err != nil {
 		return c.explain(err)
 	}
@@ -36,6 +39,31 @@ func (c *Command) Parse(args []string, lookup func(string) (string, bool)) error
 	for f := range c.Has {
 		if err := c.parseEnvironment(f, lookup); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// foreign finds a long flag behind one dash, as other programs have them. It
+// would be read as a letter and its value: -timeout as the target "imeout".
+func (c *Command) foreign(args []string) error {
+	for _, arg := range args {
+		if arg == "--" {
+			break
+		}
+		word, _, _ := strings.Cut(arg, "=")
+		if len(word) < 3 || word[0] != '-' || word[1] == '-' {
+			continue
+		}
+		for f := range c.Has {
+			if f.Name == word[1:] {
+				return fmt.Errorf("%s: flags have two dashes: write --%s", word, f.Name)
+			}
+		}
+		if c.Elsewhere != nil {
+			if hint := c.Elsewhere(word); hint != "" {
+				return c.unknownFlag(word, hint)
+			}
 		}
 	}
 	return nil
@@ -104,10 +132,17 @@ func (c *Command) unknown(err *pflag.NotExistError) error {
 	if near := policy.Nearest(asked, names); hint == "" && near != "" && len(asked) > 1 {
 		hint = "did you mean --" + near + "?"
 	}
+	return c.unknownFlag(word, hint)
+}
+
+func (c *Command) unknownFlag(word, hint string) error {
 	if hint == "" {
 		return fmt.Errorf("unknown flag: %s\nsee %s --help", quoteWord(word), c.Name)
 	}
-	return fmt.Errorf("unknown flag: %s\n%s See %s --help", quoteWord(word), hint, c.Name)
+	if !strings.HasSuffix(hint, " --help") {
+		hint += " See " + c.Name + " --help"
+	}
+	return fmt.Errorf("unknown flag: %s\n%s", quoteWord(word), hint)
 }
 
 // parseEnvironment sets a flag that was not given.
