@@ -10,6 +10,7 @@
 //
 // Most callers want [Client.Fetch], with [Hello13] first, and with [Hello10] on
 // a new connection if that ends in protocol_version, EOF or a reset. Who has a
-// server's bytes and no connection feeds them to a [Reader]. The names of
-// versions, suites and groups are from here too.
+// server's bytes and no connection feeds them to a [Reader], and who has both
+// sides' gives the messages to an [Observer]. The names of versions, suites and
+// groups are from here too.
 package hello

@@ -13,6 +13,13 @@ var (
 	// ErrNoCertificate is returned when the peer went on with the handshake
 	// without showing a certificate, or showed an empty list.
 	ErrNoCertificate = errors.New("the peer shows no certificate")
+
+	// ErrChangeCipherSpec says that a side changes to what was negotiated, RFC
+	// 5246 §7.1. See [Reader.Changes].
+	ErrChangeCipherSpec = errors.New("hello: the side changes the cipher spec")
+
+	// ErrDecrypt is the *[ProtocolError] of a record that the key is wrong for.
+	ErrDecrypt error = &ProtocolError{Reason: "a record that does not decrypt"}
 )
 
 // AlertError is the alert with which the peer ended the handshake (RFC 8446

@@ -198,7 +198,7 @@ func (f *fetch) readEncrypted(transcript hash.Hash) error {
 		switch message.Type {
 		case TypeEncryptedExtensions, TypeCertificateRequest:
 			f.result.Add(message)
-		case TypeCertificate:
+		case TypeCertificate, TypeCompressedCertificate:
 			err := f.result.Add(message)
 			if err == nil {
 				transcript.Write(message.Raw)

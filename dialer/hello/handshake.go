@@ -18,6 +18,9 @@ const (
 	TypeCertificateVerify   = 15
 	TypeFinished            = 20
 	TypeCertificateStatus   = 22
+
+	// TypeCompressedCertificate is of RFC 8879 §4.
+	TypeCompressedCertificate = 25
 )
 
 // Alert levels and descriptions that are not simply passed on, RFC 8446 §6.
@@ -46,6 +49,11 @@ func (m Message) Body() []byte { return m.Raw[handshakeHeaderSize:] }
 // and goes over every byte once. The zero value is ready for the beginning of a
 // stream. A Reader is not safe for concurrent use.
 type Reader struct {
+	// Changes has Next return [ErrChangeCipherSpec] for each change_cipher_spec
+	// record, which is passed over otherwise: what follows one below TLS 1.3 is
+	// encrypted and cannot be told from messages. Reading may go on after it.
+	Changes bool
+
 	records records
 	buf     []byte
 	start   int // what is not yet returned is buf[start:]
@@ -80,8 +88,9 @@ func (h *Reader) Decrypt(cipherSuite uint16, secret []byte) error {
 }
 
 // Next returns the next message, or ErrMore. Other errors are of type
-// [AlertError], [*NotTLSError], [*RecordError] or [*ProtocolError], wrap
-// [ErrTooLarge], or io.EOF for a close_notify; nothing comes after one.
+// [AlertError], [*NotTLSError], [*RecordError] or [*ProtocolError], among them
+// [ErrDecrypt], wrap [ErrTooLarge], or io.EOF for a close_notify; nothing comes
+// after one.
 func (h *Reader) Next() (Message, error) {
 	for {
 		message, err := h.take()
@@ -98,7 +107,9 @@ func (h *Reader) Next() (Message, error) {
 		case recordAlert:
 			err = h.alert(payload)
 		case recordChangeCipherSpec:
-			err = h.countUseless()
+			if err = h.countUseless(); err == nil && h.Changes {
+				err = ErrChangeCipherSpec
+			}
 		default:
 			err = protocolError("a record of type %d in the handshake", contentType)
 		}

@@ -20,6 +20,7 @@ const (
 	extensionALPN                    = 16 // RFC 7301 §3.1
 	extensionSCT                     = 18 // RFC 6962 §3.3.1
 	extensionExtendedMasterSecret    = 23 // RFC 7627 §5.1
+	extensionPreSharedKey            = 41 // RFC 8446 §4.2.11
 	extensionSupportedVersions       = 43 // RFC 8446 §4.2.1
 	extensionCookie                  = 44 // RFC 8446 §4.2.2
 	extensionSignatureAlgorithmsCert = 50 // RFC 8446 §4.2.3

@@ -44,8 +44,8 @@ type Result struct {
 
 // Add notes what the next message of the server's says, and passes over those
 // that say nothing of these fields. ServerHello comes first, as the others depend
-// on its version. Only a ServerHello and a Certificate message can be wrong; the
-// error is that of their parser. It keeps nothing of m.
+// on its version. Only a ServerHello and a Certificate message, compressed or not,
+// can be wrong; the error is that of their parser. It keeps nothing of m.
 func (r *Result) Add(m Message) error {
 	switch m.Type {
 	case TypeServerHello:
@@ -63,6 +63,12 @@ func (r *Result) Add(m Message) error {
 			return r.readCertificates13(m.Body())
 		}
 		return r.readCertificates(m.Body())
+	case TypeCompressedCertificate:
+		plain, err := decompress(m)
+		if err != nil {
+			return err
+		}
+		return r.readCertificates13(plain.Body())
 	}
 	return nil
 }

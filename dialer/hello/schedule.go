@@ -120,7 +120,7 @@ func (o *recordOpener) open(record []byte) (contentType uint8, content []byte, e
 	o.sequence++
 	inner, err := o.aead.Open(payload[:0], nonce[:], payload, header)
 	if err != nil {
-		return 0, nil, protocolError("a record that does not decrypt")
+		return 0, nil, ErrDecrypt
 	}
 	for i := len(inner) - 1; i >= 0; i-- { // RFC 8446 §5.4: padding is zeros
 		if inner[i] != 0 {
