@@ -1,6 +1,7 @@
 package dialer
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -74,7 +75,7 @@ func (a *attempt) drain(conn *tls.Conn) {
 	start := time.Now()
 	// Reads and writes: crypto/tls answers a KeyUpdate with a write while it
 	// holds both of its locks, and would hang on a peer that does not read.
-	raw.SetDeadline(start.Add(a.d.drainTimeout(a.h.Timing.Connect)))
+	raw.SetDeadline(start.Add(a.drainLimit()))
 	end, ended := a.awaitRefusal(conn, raw, start)
 	err := conn.CloseWrite()
 	if !ended {
@@ -104,7 +105,7 @@ func (a *attempt) awaitRefusal(conn *tls.Conn, raw net.Conn, start time.Time) (e
 	}
 	limit := a.d.drainTimeout(a.h.Timing.Connect)
 	raw.SetReadDeadline(start.Add(limit / 2))
-	defer raw.SetReadDeadline(start.Add(limit))
+	defer raw.SetReadDeadline(start.Add(a.drainLimit()))
 	var first [1]byte
 	n, err := conn.Read(first[:])
 	a.h.Drain.Bytes += int64(n)
@@ -115,6 +116,17 @@ func (a *attempt) awaitRefusal(conn *tls.Conn, raw net.Conn, start time.Time) (e
 		a.h.ClientCertRequired = true
 	}
 	return err, true
+}
+
+// drainLimit returns how long this drain may last. If a server of TLS 1.3 was
+// refused a certificate, what it says in the drain belongs to the answer, however
+// busy it is: then it has all of the Dialer's time. A server that does not mind
+// answers our goodbye as soon as any other.
+func (a *attempt) drainLimit() time.Duration {
+	if a.h.Version == tls.VersionTLS13 && a.withheldCert() {
+		return cmp.Or(a.d.DrainTimeout, DefaultDrainTimeout)
+	}
+	return a.d.drainTimeout(a.h.Timing.Connect)
 }
 
 // drainTimeout returns how long a drain may last.

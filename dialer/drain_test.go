@@ -214,3 +214,36 @@ func TestDrainEnd(t *testing.T) {
 		}
 	}
 }
+
+// slowReader takes its time over all it reads after the first.
+type slowReader struct {
+	net.Conn
+	began bool
+}
+
+func (r *slowReader) Read(p []byte) (int, error) {
+	if r.began {
+		<-time.After(impatience)
+	}
+	r.began = true
+	return r.Conn.Read(p)
+}
+
+// TestBusyServerRefuses has a server that gets to the client's empty certificate
+// long after a drain on loopback would have ended.
+func TestBusyServerRefuses(t *testing.T) {
+	config := testConfig(tls.VersionTLS13).Clone()
+	config.ClientAuth = tls.RequireAnyClientCert
+	s, err := dialertest.Listen("127.0.0.1:0", func(c net.Conn) {
+		tls.Server(&slowReader{Conn: c}, config).Handshake()
+		io.Copy(io.Discard, c)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	h, err := new(Dialer).Probe(within(t, patience), endpointAt(s.Addr(), "a.test"))
+	if err != nil || !h.ClientCertRequired || h.Drain.End != DrainAlert {
+		t.Errorf("required %v, drain %+v, %v", h.ClientCertRequired, h.Drain, err)
+	}
+}
