@@ -72,7 +72,7 @@ func Find(r *Record, chain []*x509.Certificate, verdict []Finding, offeredPostQu
 		add(!c.SelfSigned && isWeakSignature(c.SignatureAlgorithm) || slices.ContainsFunc(upper(chain), hasWeakSignature), WeakSignature)
 		unsupported := c.ParseError != "" && isUnsupported(c.PublicKey)
 		add(c.ParseError != "" && !unsupported || slices.Contains(chain[min(1, len(chain)):], nil), Malformed)
-		add(unsupported, Unsupported)
+		add(unsupported && !slices.Contains(verdict, Unsupported), Unsupported)
 	}
 	if t := r.TLS; t != nil {
 		add(slices.Contains([]string{"SSL 2.0", "SSL 3.0", "1.0", "1.1"}, t.Version), OldProtocol)
@@ -106,22 +106,12 @@ const (
 	shortLived = shortParts * 30 * day
 )
 
-// isUnsupported reports whether a certificate that crypto/x509 refuses has a key
-// on a curve that Go merely does not know, such as brainpool's, secp256k1 and
-// SM2's: x509 looks at the key before it looks further, so nothing is known to be
-// wrong with the certificate.
-func isUnsupported(key certificate.PublicKey) bool {
-	switch key.Algorithm {
-	case "ECDSA", "EC", "SM2":
-		return !slices.Contains([]string{"", "explicit", "P-224", "P-256", "P-384", "P-521"}, key.Curve)
-	}
-	return false
-}
-
 // FindExpiry returns what a certificate's dates mean at a time: Expired,
 // NotYetValid, ExpiresSoon, or "" for none of these.
 func FindExpiry(c *certificate.Certificate, now time.Time) Finding {
 	switch {
+	case EndsInYear1(c):
+		return Expired
 	case c.NotAfter.IsZero():
 		return ""
 	case now.After(c.NotAfter):
@@ -132,6 +122,14 @@ func FindExpiry(c *certificate.Certificate, now time.Time) Finding {
 		return ExpiresSoon
 	}
 	return ""
+}
+
+// EndsInYear1 reports whether a certificate's end is the first moment of the year
+// 1, which is Go's zero time and so absent from the record:
+// x509.CreateCertificate writes it if NotAfter is left out. Otherwise an end is
+// absent only if it could not be read, and then the certificate is malformed.
+func EndsInYear1(c *certificate.Certificate) bool {
+	return c.NotAfter.IsZero() && c.ParseError == "" && c.FingerprintSHA256 != ""
 }
 
 // upper returns the certificates after the leaf that were sent and are not
@@ -173,7 +171,7 @@ func hasWeakKey(c *x509.Certificate) bool {
 		return false
 	}
 	// DSA, and the RSA-PSS keys that crypto/x509 leaves out.
-	read := certificate.Read(c.Raw, c, c.NotAfter).PublicKey
+	read := certificate.ReadAbove(c.Raw, c, c.NotAfter).PublicKey
 	return isWeakKey(read.Algorithm, read.Bits)
 }
 
@@ -187,7 +185,11 @@ func isWeakSignature(algorithm string) bool {
 }
 
 func hasWeakSignature(c *x509.Certificate) bool {
-	return isWeakSignature(c.SignatureAlgorithm.String())
+	if c.SignatureAlgorithm != x509.UnknownSignatureAlgorithm {
+		return isWeakSignature(c.SignatureAlgorithm.String())
+	}
+	// MD4, and RSA-PSS with SHA-1, that crypto/x509 has no names for.
+	return isWeakSignature(certificate.ReadAbove(c.Raw, c, c.NotAfter).SignatureAlgorithm)
 }
 
 // isWeakCipher names the suites that RFC 9325 §4.1 says must not or should not

@@ -57,6 +57,8 @@ type Record struct {
 	Error       *Error                   `json:"error,omitempty"`
 	TLS         *TLS                     `json:"tls,omitempty"`
 	Certificate *certificate.Certificate `json:"certificate,omitempty"`
+	// ChainSent describes what was sent with Certificate.
+	ChainSent *ChainSent `json:"chain_sent,omitempty"`
 	// Chain holds the certificates after the leaf. Nil when they were not
 	// asked for.
 	Chain        []*certificate.Certificate `json:"chain,omitzero"`
@@ -79,6 +81,7 @@ type Alternate struct {
 	Method       string                     `json:"method"`
 	KeyProved    bool                       `json:"key_proved"`
 	Certificate  *certificate.Certificate   `json:"certificate"`
+	ChainSent    *ChainSent                 `json:"chain_sent,omitempty"`
 	Chain        []*certificate.Certificate `json:"chain,omitzero"`
 	Verification *Verification              `json:"verification,omitempty"`
 	Findings     []Finding                  `json:"findings"`

@@ -50,6 +50,7 @@ func TestSchemaHasEveryField(t *testing.T) {
 		{results.Verification{}, []string{"properties", "verification"}},
 		{revocation.OCSP{}, []string{"properties", "tls", "properties", "ocsp"}},
 		{results.Alternate{}, []string{"properties", "alternates", "items"}},
+		{results.ChainSent{}, []string{"$defs", "chain_sent"}},
 		{results.Drain{}, []string{"properties", "drain"}},
 		{results.Timing{}, []string{"properties", "timing"}},
 	} {

@@ -12,7 +12,9 @@ import (
 )
 
 // ParseChain returns a parsed form of each certificate, nil for one that
-// x509.ParseCertificate refuses. parsed is used where it is there already.
+// x509.ParseCertificate refuses. Above the leaf, one that it refuses only for a key
+// on a curve that Go does not know is parsed without its key. parsed is used where
+// it is there already.
 func ParseChain(ders [][]byte, parsed []*x509.Certificate) []*x509.Certificate {
 	if len(parsed) == len(ders) {
 		return parsed
@@ -20,7 +22,9 @@ func ParseChain(ders [][]byte, parsed []*x509.Certificate) []*x509.Certificate {
 	chain := make([]*x509.Certificate, len(ders))
 	for i, der := range ders {
 		// A refusal is reported by certificate.Read, where it is shown.
-		chain[i], _ = x509.ParseCertificate(der)
+		if chain[i], _ = x509.ParseCertificate(der); chain[i] == nil && i > 0 {
+			chain[i] = parseWithoutKey(der)
+		}
 	}
 	return chain
 }
@@ -93,7 +97,8 @@ func (p path) under(leaf *x509.Certificate) path {
 // whether the leaf is for name. An entry of chain that could not be parsed is
 // nil; leaf describes the first. The findings say what the verification alone
 // can tell: untrusted, self_signed, incomplete_chain, chain_expired,
-// chain_expires_soon, name_mismatch, long_validity. An expired leaf under a good
+// chain_expires_soon, name_mismatch, long_validity, and unsupported for a chain
+// that Go cannot check. An expired leaf under a good
 // chain is not untrusted, though not Trusted either.
 //
 // issuers are the certificates above the leaf of the chain that was verified, up
@@ -121,6 +126,8 @@ func (v *Verifier) Verify(chain []*x509.Certificate, leaf *certificate.Certifica
 				// Whatever it is, it is not the leaf's own dates.
 				findings = append(findings, Untrusted)
 			}
+		} else if _, unsupported := errors.AsType[errUnsupported](err); unsupported {
+			findings = append(findings, Unsupported)
 		} else {
 			findings = append(findings, v.untrusted(chain, leaf)...)
 		}
@@ -184,7 +191,12 @@ func (v *Verifier) chain(chain []*x509.Certificate, now time.Time) (*path, error
 		}
 	}
 	if found == nil && refused != nil {
-		err = refused
+		return nil, refused
+	}
+	if found == nil {
+		if unsupported := v.unsupported(leaf, above); unsupported != nil {
+			return nil, unsupported
+		}
 	}
 	return found, err
 }

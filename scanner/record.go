@@ -57,7 +57,7 @@ func (c *Recorder) Record(t *Target, began time.Time, h *dialer.Handshake, err e
 func (c *Recorder) describe(r *results.Record, t *Target, h *dialer.Handshake) {
 	parsed := results.ParseChain(h.Certificates, h.Parsed)
 	d := c.certificates(h.Certificates, parsed, t, r.Time)
-	r.Certificate, r.Chain, r.Verification = d.leaf, d.chain, d.verification
+	r.Certificate, r.ChainSent, r.Chain, r.Verification = d.leaf, d.sent, d.chain, d.verification
 	if len(h.OCSPResponse) > 0 && len(parsed) > 0 {
 		r.TLS.OCSP = results.ReadOCSP(h.OCSPResponse, parsed, d.issuers, r.Time)
 	}
@@ -81,16 +81,17 @@ func (c *Recorder) alternate(a *dialer.Alternate, t *Target, now time.Time) *res
 	// has.
 	alone := &results.Record{Time: now}
 	d := c.certificates(a.Certificates, parsed, t, now)
-	alone.Certificate, alone.Chain, alone.Verification = d.leaf, d.chain, d.verification
+	alone.Certificate = d.leaf
 	return &results.Alternate{
-		Method: string(a.Method), KeyProved: a.KeyProved, Certificate: alone.Certificate, Chain: alone.Chain,
-		Verification: alone.Verification, Findings: results.Find(alone, parsed, d.verdict, false),
+		Method: string(a.Method), KeyProved: a.KeyProved, Certificate: d.leaf, ChainSent: d.sent, Chain: d.chain,
+		Verification: d.verification, Findings: results.Find(alone, parsed, d.verdict, false),
 	}
 }
 
 // described is what the certificates of one chain say.
 type described struct {
 	leaf         *certificate.Certificate
+	sent         *results.ChainSent
 	chain        []*certificate.Certificate
 	verification *results.Verification
 	verdict      []results.Finding
@@ -103,7 +104,7 @@ func (c *Recorder) certificates(ders [][]byte, parsed []*x509.Certificate, t *Ta
 	if len(ders) == 0 {
 		return d
 	}
-	d.leaf = certificate.Read(ders[0], parsed[0], now)
+	d.leaf, d.sent = certificate.Read(ders[0], parsed[0], now), results.DescribeSent(ders, parsed)
 	if c.Chain {
 		d.chain = make([]*certificate.Certificate, len(ders)-1)
 		for i := range d.chain {

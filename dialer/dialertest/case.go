@@ -89,7 +89,7 @@ func (c Case) plain(w Want) Case {
 
 // Cases returns all cases, the well-behaved first.
 func Cases() []Case {
-	return slices.Concat(certificateCases(), chainCases(), protocolCases(), refusalCases(), strangerCases(), handshakeCases(), afterCases(), impostorCases(), startTLSCases())
+	return slices.Concat(certificateCases(), chainCases(), unsupportedCases(), protocolCases(), refusalCases(), strangerCases(), handshakeCases(), afterCases(), impostorCases(), startTLSCases())
 }
 
 // Find returns the case of that name.

@@ -105,6 +105,9 @@ func Read(der []byte, parsed *x509.Certificate, now time.Time) *Certificate {
 // hundreds would have as many signatures checked. So SelfSigned is what such a
 // certificate says of itself, that its issuer has its name and no other key.
 func ReadAbove(der []byte, parsed *x509.Certificate, now time.Time) *Certificate {
+	if parsed != nil && parsed.PublicKey == nil {
+		parsed = nil // who parsed it may have left the key out
+	}
 	c, _, selfIssued := read(der, parsed, now)
 	c.SelfSigned = selfIssued && !namesAnotherKey(c)
 	return c

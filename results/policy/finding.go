@@ -92,6 +92,9 @@ func describe(f results.Finding, r *results.Record) string {
 	case results.Revoked, results.StapleMissing:
 		return describeStaple(f, t.OCSP)
 	case results.Unsupported:
+		if c.ParseError == "" && v != nil {
+			return "the chain could not be verified: " + strings.TrimPrefix(v.Error, "could not be checked: ")
+		}
 		return fmt.Sprintf("the certificate could not be verified: its key (%s) is of a kind that Go does not know", key(c.PublicKey))
 	case results.Malformed:
 		if c.ParseError == "" {

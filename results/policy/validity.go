@@ -12,7 +12,12 @@ const day = 24 * time.Hour
 
 // validity judges the certificate's dates by the clock of the judgement.
 func (j *judgement) validity(c *certificate.Certificate) {
-	if c.NotAfter.IsZero() || c.NotBefore.IsZero() {
+	if results.EndsInYear1(c) {
+		j.report(Code(results.Expired), func() string { return "expired in the year 1, as if it had been issued without an end: reissue it" })
+		return
+	}
+	// A start that can be read and is absent is the year 1.
+	if c.NotAfter.IsZero() || c.NotBefore.IsZero() && c.ParseError != "" {
 		j.report(Code(results.Malformed), func() string {
 			if c.ParseError != "" {
 				return describe(results.Malformed, j.record)
