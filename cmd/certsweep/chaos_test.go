@@ -166,7 +166,7 @@ func (c *chaos) round(t *testing.T, end ending, lines int) {
 }
 
 // await returns when the process has written that many more lines.
-func (c *chaos) await(t *testing.T, p *process, lines int) {
+func (c *chaos) await(t *testing.T, p *child, lines int) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
@@ -186,8 +186,8 @@ func (c *chaos) await(t *testing.T, p *process, lines int) {
 	}
 }
 
-// process is a running certsweep.
-type process struct {
+// child is a running certsweep.
+type child struct {
 	*exec.Cmd
 	said     bytes.Buffer  // on standard error; to be read when it is gone
 	answered chan struct{} // the first signal was
@@ -195,9 +195,9 @@ type process struct {
 	err      error
 }
 
-func start(t *testing.T, cmd *exec.Cmd) *process {
+func start(t *testing.T, cmd *exec.Cmd) *child {
 	t.Helper()
-	p := &process{Cmd: cmd, answered: make(chan struct{}), gone: make(chan struct{})}
+	p := &child{Cmd: cmd, answered: make(chan struct{}), gone: make(chan struct{})}
 	cmd.Stderr = p
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -211,14 +211,14 @@ func start(t *testing.T, cmd *exec.Cmd) *process {
 }
 
 // Write takes what the process says.
-func (p *process) Write(b []byte) (int, error) {
+func (p *child) Write(b []byte) (int, error) {
 	if bytes.Contains(b, []byte("once more to drop it")) {
 		close(p.answered)
 	}
 	return p.said.Write(b)
 }
 
-func (p *process) end(t *testing.T, end ending) {
+func (p *child) end(t *testing.T, end ending) {
 	t.Helper()
 	sig := syscall.SIGKILL
 	if end == interrupted || end == abandoned {

@@ -14,6 +14,8 @@ import (
 	"golang.org/x/term"
 
 	"certsweep/cmd/internal/flags"
+	"certsweep/cmd/internal/process"
+	"certsweep/cmd/internal/scan"
 	"certsweep/results"
 	"certsweep/results/policy"
 	"certsweep/results/report"
@@ -42,9 +44,9 @@ func newCheckOptions() *checkOptions {
 	o := &checkOptions{scan: *newOptions(), format: string(report.Text)}
 	// A gate that looks at one of several certificates can be passed with the
 	// others.
-	o.scan.allCertificates = true
+	o.scan.AllCertificates = true
 	for _, f := range o.scan.flags() {
-		if f.In != ofScan && !slices.Contains(sharedFlags, f.Name) {
+		if f.In != scan.OfScan && !slices.Contains(sharedFlags, f.Name) {
 			o.scanning = append(o.scanning, f.Name)
 		}
 	}
@@ -102,7 +104,7 @@ func (e *environment) openCheck(described *flags.Command, o *checkOptions) (*che
 // openReports opens what the next run writes to.
 func (c *check) openReports() (err error) {
 	options := report.Options{Now: time.Now(), Locate: c.list.locate, Color: c.color()}
-	c.reports, err = await(c.stop, func() (*reports, error) { return openReports(c.options, c.stdout, options) })
+	c.reports, err = process.Await(c.stop, func() (*reports, error) { return openReports(c.options, c.stdout, options) })
 	return err
 }
 
@@ -133,11 +135,11 @@ func (o *checkOptions) validate(c *flags.Command) error {
 			return usageError("--%s says how to scan, and --from scans nothing: leave one of them out", name)
 		}
 	}
-	if len(o.from) > 0 && len(o.scan.ports) > 0 && len(o.scan.files)+len(o.scan.targets) == 0 {
+	if len(o.from) > 0 && len(o.scan.Ports) > 0 && len(o.scan.Files)+len(o.scan.Targets) == 0 {
 		return usageError("--port completes a list, and --from was given without one")
 	}
 	readers := 0
-	for _, name := range slices.Concat(o.from, o.scan.files, []string{o.gate.baseline}) {
+	for _, name := range slices.Concat(o.from, o.scan.Files, []string{o.gate.baseline}) {
 		if name == "-" {
 			readers++
 		}
@@ -148,10 +150,10 @@ func (o *checkOptions) validate(c *flags.Command) error {
 	if err := o.checkCollisions(); err != nil {
 		return err
 	}
-	if o.gate.requireTLS != 0 && o.scan.maxTLS != 0 && o.gate.requireTLS > o.scan.maxTLS {
-		return usageError("--require-tls %s asks for more than --max-tls %s offers", &o.gate.requireTLS, &o.scan.maxTLS)
+	if o.gate.requireTLS != 0 && o.scan.MaxTLS != 0 && o.gate.requireTLS > o.scan.MaxTLS {
+		return usageError("--require-tls %s asks for more than --max-tls %s offers", &o.gate.requireTLS, &o.scan.MaxTLS)
 	}
-	if o.gate.requirePQ && o.scan.noPQ {
+	if o.gate.requirePQ && o.scan.NoPQ {
 		return usageError("--require-pq and --no-pq exclude each other")
 	}
 	return nil
@@ -197,19 +199,19 @@ func (c *check) add(v *policy.Verdict) error {
 // scan judges what it finds at the targets of the list.
 func (c *check) scan() error {
 	o := &c.options.scan
-	targets, err := c.list.targets(o.complete())
+	targets, err := c.list.targets(o.Complete())
 	if err != nil {
 		return err
 	}
-	c.fit(o, c.scanner)
-	progress := startProgress(c.stderr, o, func() (int, error) { return c.list.count(o.complete()) })
+	o.Fit(c.stderr, c.scanner)
+	progress := startProgress(c.stderr, o, func() (int, error) { return c.list.count(o.Complete()) })
 	defer progress.stop()
 	c.scanner.Stop = c.stop.Done()
 	err = c.scanner.Scan(c.abort, targets, func(r *results.Record) error {
 		progress.add(r)
 		return c.judge(r)
 	})
-	var exit *exitError
+	var exit *process.Exit
 	if err != nil && !errors.As(err, &exit) && context.Cause(c.stop) == nil {
 		err = usageError("reading targets: %w", err)
 	}
@@ -225,7 +227,7 @@ func (c *check) finish(err error) error {
 	}
 	written := c.reports.finish(err == nil && interrupted == nil)
 
-	var exit *exitError
+	var exit *process.Exit
 	switch {
 	case interrupted != nil && !errors.As(err, &exit):
 		fmt.Fprintf(c.stderr, "certsweep: %v: the rest was not checked, and no report file is written\n", interrupted)
@@ -239,11 +241,11 @@ func (c *check) finish(err error) error {
 	}
 	switch {
 	case written != nil:
-		return &exitError{cmp.Or(status, exitIncomplete), written}
+		return process.Fail(cmp.Or(status, process.StatusIncomplete), written)
 	case c.summary.Endpoints == c.summary.Gone:
-		return &exitError{status, errors.New("no targets in the input")}
+		return process.Fail(status, errors.New("no targets in the input"))
 	case status != 0:
-		return &exitError{status, nil}
+		return process.Fail(status, nil)
 	}
 	return nil
 }
@@ -264,13 +266,13 @@ func (o *checkOptions) nagios() bool { return o.format == string(report.Nagios) 
 // plugin was asked for, UNKNOWN on standard output, since nobody reads a
 // plugin's standard error.
 func (o *checkOptions) unknown(stdout io.Writer, err error) error {
-	var exit *exitError
+	var exit *process.Exit
 	if !o.nagios() || !errors.As(err, &exit) {
 		return err
 	}
 	// A bar begins performance data, and a line's end the long output.
 	fmt.Fprintf(stdout, "CERTSWEEP UNKNOWN - %s\n", strings.NewReplacer("|", "¦", "\n", "; ").Replace(exit.Error()))
-	return &exitError{exitIncomplete, exit.err}
+	return process.Fail(process.StatusIncomplete, exit.Err)
 }
 
 // color reports whether standard output takes colours (https://no-color.org).

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"certsweep/cmd/internal/process"
 )
 
 // TestCheckRunsAgain: a check that was opened once says the same each time it
@@ -35,7 +37,7 @@ func TestCheckRunsAgain(t *testing.T) {
 	var first []byte
 	for range 3 {
 		err := c.finish(c.run())
-		if exit, ok := errors.AsType[*exitError](err); !ok || exit.status != 1 {
+		if exit, ok := errors.AsType[*process.Exit](err); !ok || exit.Status != 1 {
 			t.Errorf("it ends with %v", err)
 		}
 		text, err := os.ReadFile(report)

@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"certsweep/cmd/internal/process"
+	"certsweep/cmd/internal/scan"
 	"certsweep/dialer/dialertest"
 	"certsweep/results"
 	"certsweep/results/policy"
@@ -30,7 +32,7 @@ func TestUnknownAttribute(t *testing.T) {
 	for attribute, want := range map[string]string{
 		"min-days=3": "", "pin=x": "", "tag=x": "", "min-dayz=3": "did you mean min-days?", "start-tls=smtp": "did you mean starttls?",
 	} {
-		for target := range scanner.ReadTargets(strings.NewReader("x "+attribute), knownAttribute) {
+		for target := range scanner.ReadTargets(strings.NewReader("x "+attribute), scan.KnownAttribute) {
 			if (target.Err == nil) != (want == "") || target.Err != nil && !strings.Contains(target.Err.Error(), want) {
 				t.Errorf("%s: error %v, want one with %q", attribute, target.Err, want)
 			}
@@ -165,10 +167,10 @@ func TestCheckInterrupted(t *testing.T) {
 	if line, err := out.ReadString('\n'); err != nil || !strings.Contains(line, `"level":"ok"`) {
 		t.Fatalf("%q, %v", line, err)
 	}
-	stop(signalError{syscall.SIGTERM})
-	abort(signalError{syscall.SIGTERM})
+	stop(process.Signal{Signal: syscall.SIGTERM})
+	abort(process.Signal{Signal: syscall.SIGTERM})
 	err = <-done
-	if sig, ok := errors.AsType[signalError](err); !ok || sig.signal != syscall.SIGTERM {
+	if sig, ok := errors.AsType[process.Signal](err); !ok || sig.Signal != syscall.SIGTERM {
 		t.Errorf("ended with %v", err)
 	}
 	// Above all nothing of the baseline's endpoints that nobody got to.
@@ -195,9 +197,9 @@ func TestCheckInterruptedWhileReading(t *testing.T) {
 		defer r.Close()
 		defer w.Close()
 		e.stdin = r
-		stop(signalError{syscall.SIGINT})
+		stop(process.Signal{Signal: syscall.SIGINT})
 		err = e.run(append([]string{"check", "--format", "json"}, args...))
-		if sig, ok := errors.AsType[signalError](err); !ok || sig.signal != syscall.SIGINT {
+		if sig, ok := errors.AsType[process.Signal](err); !ok || sig.Signal != syscall.SIGINT {
 			t.Errorf("%q ended with %v", args, err)
 		}
 	}
@@ -222,31 +224,8 @@ func TestCheckSpoolIsBounded(t *testing.T) {
 		}
 	}()
 	err = e.run([]string{"check", "-"})
-	if exit, ok := errors.AsType[*exitError](err); !ok || exit.status != exitUsage || !strings.Contains(err.Error(), "longer than 64 MiB") {
+	if exit, ok := errors.AsType[*process.Exit](err); !ok || exit.Status != process.StatusUsage || !strings.Contains(err.Error(), "longer than 64 MiB") {
 		t.Errorf("ended with %v", err)
-	}
-}
-
-// TestInputLocates lines of several inputs, also where the last line of one has
-// no end.
-func TestInputLocates(t *testing.T) {
-	in := &input{}
-	in.add("", strings.NewReader("t\n"))
-	in.add("a", strings.NewReader("1\r\n\n3"))
-	in.add("empty", strings.NewReader(""))
-	in.add("b", strings.NewReader("1\n"))
-	in.join()
-	if _, err := io.ReadAll(in); err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for line := range 7 {
-		name, number := in.locate(line + 1)
-		got = append(got, fmt.Sprintf("%s:%d", name, number))
-	}
-	want := []string{":1", "a:1", "a:2", "a:3", "b:1", ":0", ":0"}
-	if !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
@@ -327,7 +306,7 @@ func BenchmarkCheckSaved(b *testing.B) {
 	e := environment{stdin: null, stdout: null, stderr: null, stop: b.Context(), abort: b.Context()}
 	before := cpuTime(b)
 	for b.Loop() {
-		if exit, ok := errors.AsType[*exitError](e.run([]string{"check", "--from", file})); !ok || exit.status != 1 {
+		if exit, ok := errors.AsType[*process.Exit](e.run([]string{"check", "--from", file})); !ok || exit.Status != 1 {
 			b.Fatal("no findings")
 		}
 	}

@@ -1,19 +1,22 @@
 package main
 
-import "certsweep/cmd/internal/flags"
+import (
+	"certsweep/cmd/internal/flags"
+	"certsweep/cmd/internal/scan"
+)
 
 // command describes certsweep check.
 func (o *checkOptions) command() *flags.Command {
 	return &flags.Command{
 		Name:    "certsweep check",
-		Bit:     ofCheck,
+		Bit:     scan.OfCheck,
 		Prefix:  environmentPrefix,
 		Summary: "certsweep check tells what is wrong with a list's certificates, and gates on it.",
 		Usage: []flags.Line{
 			{Text: "certsweep check [flags] [FILE|-]...", Meaning: "scan the list, and judge what it finds"},
 			{Text: "certsweep check --from RECORDS.jsonl [flags] [FILE|-]...", Meaning: "judge saved records, without network"},
 		},
-		Groups: groups,
+		Groups: scan.Groups,
 		Flags:  o.flags(),
 		Notes: []flags.Note{
 			{Title: "Without flags", Text: "It fails on revoked expired not_yet_valid untrusted self_signed incomplete_chain chain_expired name_mismatch " +

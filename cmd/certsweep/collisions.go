@@ -18,8 +18,8 @@ func (f usedFile) String() string {
 
 // inputs returns the files that a scan reads.
 func (o *options) inputs() []usedFile {
-	files := []usedFile{{"--ca-file", o.caFile}, {"--cert", o.cert}, {"--key", o.key}}
-	for _, name := range o.files {
+	files := []usedFile{{"--ca-file", o.CAFile}, {"--cert", o.Cert}, {"--key", o.Key}}
+	for _, name := range o.Files {
 		files = append(files, usedFile{"", name})
 	}
 	return files

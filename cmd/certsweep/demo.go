@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"certsweep/cmd/internal/flags"
+	"certsweep/cmd/internal/process"
+	"certsweep/cmd/internal/scan"
 	"certsweep/dialer/dialertest"
 	"certsweep/results"
 	"certsweep/scanner"
@@ -27,18 +29,18 @@ func (e *environment) demo(args []string) error {
 	if err := o.validate(described); err != nil {
 		return err
 	}
-	if len(o.files)+len(o.targets) > 0 {
+	if len(o.Files)+len(o.Targets) > 0 {
 		return usageError("demo brings its own targets: to scan yours, leave out the word demo")
 	}
 	if o.resume {
 		return usageError("demo has other ports each time: there is nothing to --resume")
 	}
 	if !described.Changed("timeout") {
-		o.timeout = flags.Duration(demoTimeout)
+		o.Timeout = flags.Duration(demoTimeout)
 	}
 	farm, err := dialertest.Start()
 	if err != nil {
-		return &exitError{exitIncomplete, fmt.Errorf("starting the demo's servers: %w", err)}
+		return process.Fail(process.StatusIncomplete, fmt.Errorf("starting the demo's servers: %w", err))
 	}
 	defer farm.Close()
 
@@ -53,13 +55,13 @@ func (e *environment) demo(args []string) error {
 	if err != nil {
 		return err
 	}
-	if o.caFile == "" && !o.trustSet {
+	if o.CAFile == "" && !o.TrustSet {
 		s.Recorder.Verifier = &results.Verifier{Roots: farm.CA().Pool(), Public: true}
 	}
-	e.fit(o, s)
-	out, err := await(e.stop, func() (*output, error) { return openOutput(o, e.stdout) })
+	o.Fit(e.stderr, s)
+	out, err := process.Await(e.stop, func() (*output, error) { return openOutput(o, e.stdout) })
 	if err != nil {
 		return err
 	}
-	return e.sweep(o, s, d, o.complete()(scanner.ReadTargets(strings.NewReader(list.String()), knownAttribute)), nil, out)
+	return e.sweep(o, s, d, o.Complete()(scanner.ReadTargets(strings.NewReader(list.String()), scan.KnownAttribute)), nil, out)
 }

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/term"
 
+	"certsweep/cmd/internal/scan"
 	"certsweep/results/policy"
 	"certsweep/scanner"
 )
@@ -25,27 +26,21 @@ const maxMistakes = 10
 // list is the targets of a check. It has been read once, for mistakes and
 // expectations, when anything is dialed. The zero value is an empty list.
 type list struct {
-	in    *input // nil for the empty list
-	spool []byte // of inputs that can be read only once
+	in    *scan.Input // nil for the empty list
+	spool []byte      // of inputs that can be read only once
 
 	expectations policy.Expectations
 	saved        *savedList // only with --from
-}
-
-// knownAttribute returns nil for an attribute that the policy gives a meaning
-// to. A scan reads past these, so that one list serves both.
-func knownAttribute(key string) error {
-	return policy.CheckAttribute(key, "sni", "starttls", "tag")
 }
 
 // openList reads the list of a check. Every mistake in it is found before
 // anything is dialed.
 func (e *environment) openList(o *checkOptions) (*list, error) {
 	l := new(list)
-	if len(o.from) > 0 && len(o.scan.files) == 0 && len(o.scan.targets) == 0 {
+	if len(o.from) > 0 && len(o.scan.Files) == 0 && len(o.scan.Targets) == 0 {
 		return l, nil
 	}
-	in, err := openInput(e.stop, &o.scan, e.stdin, term.IsTerminal(int(e.stdin.Fd())))
+	in, err := o.scan.OpenInput(e.stop, e.stdin, term.IsTerminal(int(e.stdin.Fd())))
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +59,7 @@ func (e *environment) openList(o *checkOptions) (*list, error) {
 // read is the first reading.
 func (l *list) read(o *checkOptions) error {
 	first := io.Reader(l.in)
-	if !l.in.countable {
+	if !l.in.Countable {
 		data, err := io.ReadAll(io.LimitReader(l.in, maxSpool+1))
 		if err != nil {
 			return usageError("reading targets: %w", err)
@@ -76,12 +71,12 @@ func (l *list) read(o *checkOptions) error {
 		first = bytes.NewReader(data)
 	}
 	if len(o.from) > 0 {
-		l.saved = &savedList{lines: make(map[string][]int), met: scanner.Journal{Ports: o.scan.ports}}
+		l.saved = &savedList{lines: make(map[string][]int), met: scanner.Journal{Ports: o.scan.Ports}}
 	}
 	var wrong mistakes
 	var defaults *policy.Expectation
 	l.expectations.AddDefaults(0, nil)
-	for t, err := range scanner.ReadLines(first, knownAttribute) {
+	for t, err := range scanner.ReadLines(first, scan.KnownAttribute) {
 		switch {
 		case err != nil:
 			return usageError("reading targets: %w", err)
@@ -129,8 +124,8 @@ func (l *list) misread(t scanner.Target, wrong *mistakes) {
 
 // open returns a second reader of the list.
 func (l *list) open() (io.ReadCloser, error) {
-	if l.in.countable {
-		return l.in.again()
+	if l.in.Countable {
+		return l.in.Again()
 	}
 	return io.NopCloser(bytes.NewReader(l.spool)), nil
 }
@@ -143,7 +138,7 @@ func (l *list) targets(complete func(iter.Seq2[scanner.Target, error]) iter.Seq2
 	}
 	return func(yield func(scanner.Target, error) bool) {
 		defer again.Close()
-		complete(scanner.ReadTargets(again, knownAttribute))(yield)
+		complete(scanner.ReadTargets(again, scan.KnownAttribute))(yield)
 	}, nil
 }
 
@@ -162,7 +157,7 @@ func (l *list) locate(line int) (file string, number int) {
 	if l.in == nil {
 		return "", 0
 	}
-	file, number = l.in.locate(line)
+	file, number = l.in.Locate(line)
 	if file == "" || file == "-" {
 		return "", 0
 	}
@@ -182,12 +177,12 @@ type mistakes struct {
 	more  int
 }
 
-func (m *mistakes) add(in *input, line, column int, err error) {
+func (m *mistakes) add(in *scan.Input, line, column int, err error) {
 	if len(m.texts) == maxMistakes {
 		m.more++
 		return
 	}
-	file, number := in.locate(line)
+	file, number := in.Locate(line)
 	switch file {
 	case "":
 		file = "--target"

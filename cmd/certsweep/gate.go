@@ -7,6 +7,8 @@ import (
 	"math"
 	"strconv"
 
+	"certsweep/cmd/internal/process"
+	"certsweep/cmd/internal/scan"
 	"certsweep/results"
 	"certsweep/results/policy"
 )
@@ -17,7 +19,7 @@ type gateOptions struct {
 	minDays, warnDays      daysValue
 	minLifetimeLeft        partValue
 	requirePQ              bool
-	requireTLS             versionValue
+	requireTLS             scan.Version
 	allowUnreachable       bool
 	baseline               string
 }
@@ -66,7 +68,7 @@ func (e *environment) readBaseline(name string) (*policy.Baseline, error) {
 	n := 0
 	for r, err := range e.savedRecords(name) {
 		if err != nil {
-			return nil, stoppedOr(e.stop, usageError("--baseline: %w", err))
+			return nil, process.StoppedOr(e.stop, usageError("--baseline: %w", err))
 		}
 		b.Add(r)
 		n++

@@ -65,12 +65,12 @@ func TestImportsRunOneWay(t *testing.T) {
 		prefix string
 		dirs   []string
 	}{
-		{"certsweep/cmd/internal/flags", []string{"cmd"}},
+		{"certsweep/cmd/internal", []string{"cmd"}},
 		{"certsweep/cmd", nil},
-		{"certsweep/scanner", []string{"cmd/certsweep"}},
+		{"certsweep/scanner", []string{"cmd"}},
 		{"certsweep/dialer/dialertest", []string{"cmd/certsweep"}},
 		{"certsweep/dialer/starttls", []string{"dialer"}},
-		{"certsweep/dialer", []string{"cmd/certsweep", "scanner", "dialer"}},
+		{"certsweep/dialer", []string{"cmd", "scanner", "dialer"}},
 		{"certsweep/results", []string{"cmd", "scanner", "results"}},
 		{"github.com/spf13/pflag", []string{"cmd/internal/flags"}},
 		{"github.com/schollz/progressbar", []string{"cmd/certsweep"}},

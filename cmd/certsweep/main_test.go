@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"certsweep/cmd/internal/scan"
 )
 
 // TestMain lets the test binary be what a test needs a process of: certsweep
@@ -14,7 +16,7 @@ func TestMain(m *testing.M) {
 	if role, ok := roles[os.Getenv(roleVariable)]; ok {
 		status := role()
 		if name := os.Getenv(peakVariable); name != "" {
-			os.WriteFile(name, []byte(strconv.FormatInt(peakRSS(), 10)), 0o600)
+			os.WriteFile(name, []byte(strconv.FormatInt(scan.PeakRSS(), 10)), 0o600)
 		}
 		os.Exit(status)
 	}

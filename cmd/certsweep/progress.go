@@ -12,6 +12,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
+	"certsweep/cmd/internal/scan"
 	"certsweep/results"
 	"certsweep/scanner"
 )
@@ -133,14 +134,14 @@ func (p *progress) writeLines() {
 // longer to count than a bar without an end is a nuisance.
 const maxCount = 20_000_000
 
-// count returns the number of targets of a list that can be read twice.
-func (in *input) count(complete func(iter.Seq2[scanner.Target, error]) iter.Seq2[scanner.Target, error]) (int, error) {
-	again, err := in.again()
+// countInput returns the number of targets of a list that can be read twice.
+func countInput(in *scan.Input, complete func(iter.Seq2[scanner.Target, error]) iter.Seq2[scanner.Target, error]) (int, error) {
+	again, err := in.Again()
 	if err != nil {
 		return 0, err
 	}
 	defer again.Close()
-	return count(complete(scanner.ReadTargets(again, knownAttribute)))
+	return count(complete(scanner.ReadTargets(again, scan.KnownAttribute)))
 }
 
 // count returns the number of targets, unless they are too many.

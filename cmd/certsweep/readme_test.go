@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"certsweep/cmd/internal/flags"
+	"certsweep/cmd/internal/scan"
 	"certsweep/dialer/dialertest"
 	"certsweep/results"
 )
@@ -56,7 +57,7 @@ func firstColumn(text string) []string {
 func TestFlagsAreDocumented(t *testing.T) {
 	for heading, want := range map[string]string{
 		"## Flags":  newOptions().command().Markdown(),
-		"### Flags": newCheckOptions().command().Markdown(groupFails, groupReports),
+		"### Flags": newCheckOptions().command().Markdown(scan.GroupFails, scan.GroupReports),
 	} {
 		got := section(t, heading)
 		if i := strings.Index(got, "| flag |"); i >= 0 {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"certsweep/cmd/internal/process"
 	"certsweep/dialer/dialertest"
 )
 
@@ -170,7 +171,7 @@ func TestRecipeTextfile(t *testing.T) {
 	before := r.read(t, "certsweep.prom")
 	r.write(t, "mistake.txt", "good.test min-day=3\n")
 	for list, want := range map[string]string{"mistake.txt": "mistake.txt:1:11: ", "none.txt": "no such file"} {
-		if status, out := r.run(t, script, list, "."); status != exitUsage || !strings.Contains(out, want) {
+		if status, out := r.run(t, script, list, "."); status != process.StatusUsage || !strings.Contains(out, want) {
 			t.Errorf("%s: status %d\n%s", list, status, out)
 		}
 		if r.read(t, "certsweep.prom") != before {
@@ -202,7 +203,7 @@ func TestRecipeDeploy(t *testing.T) {
 			"fail: expired.test: expired 10 days ago", "unchecked: refused.test: could not be checked", "warn: good-rsa.test: gone",
 		}},
 		{"mistake", []string{"list.txt", "sh", "-c", "echo x min-day=3 >list.txt"}, 1, []string{"list.txt:1:3: "}},
-		{"no list", []string{"none.txt", "touch", "deployed"}, exitUsage, []string{"no such file"}},
+		{"no list", []string{"none.txt", "touch", "deployed"}, process.StatusUsage, []string{"no such file"}},
 	} {
 		status, out := r.run(t, script, test.args...)
 		if status != test.status {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"certsweep/cmd/internal/process"
 	"certsweep/results/policy"
 	"certsweep/results/report"
 )
@@ -125,5 +126,5 @@ func reportFailure(name string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &exitError{exitIncomplete, fmt.Errorf("writing the report to %s: %w", name, err)}
+	return process.Fail(process.StatusIncomplete, fmt.Errorf("writing the report to %s: %w", name, err))
 }

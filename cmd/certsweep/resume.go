@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"certsweep/cmd/internal/process"
+	"certsweep/cmd/internal/scan"
 	"certsweep/results"
 	"certsweep/scanner"
 )
@@ -12,8 +14,8 @@ import (
 // resume reads the records that out holds already and returns the journal of
 // them, with the number of the list's targets. Nothing has been changed where
 // it fails; else a record that was cut off is gone from out's end.
-func (e *environment) resume(o *options, in *input, out *output) (*scanner.Journal, int, error) {
-	journal := &scanner.Journal{Ports: o.ports}
+func (e *environment) resume(o *options, in *scan.Input, out *output) (*scanner.Journal, int, error) {
+	journal := &scanner.Journal{Ports: o.Ports}
 	whole, err := results.ReadJournal(out, func(entry results.Entry) error {
 		if e.stop.Err() != nil {
 			return context.Cause(e.stop)
@@ -31,7 +33,7 @@ func (e *environment) resume(o *options, in *input, out *output) (*scanner.Journ
 		return nil, 0, err
 	}
 	if err := out.Truncate(whole); err != nil {
-		return nil, 0, &exitError{exitIncomplete, err}
+		return nil, 0, process.Fail(process.StatusIncomplete, err)
 	}
 	out.size, out.resumed = whole, journal.Len()
 	if !o.quiet && out.resumed > 0 {
@@ -42,13 +44,13 @@ func (e *environment) resume(o *options, in *input, out *output) (*scanner.Journ
 
 // checkJournal reads the whole list, to see that it has not changed, before
 // anything is dialed.
-func (e *environment) checkJournal(o *options, in *input, journal *scanner.Journal) (total int, err error) {
-	again, err := in.again()
+func (e *environment) checkJournal(o *options, in *scan.Input, journal *scanner.Journal) (total int, err error) {
+	again, err := in.Again()
 	if err != nil {
-		return 0, &exitError{exitUsage, err}
+		return 0, process.Fail(process.StatusUsage, err)
 	}
 	defer again.Close()
-	targets := o.complete()(scanner.ReadTargets(again, knownAttribute))
+	targets := o.Complete()(scanner.ReadTargets(again, scan.KnownAttribute))
 	total, err = journal.Check(func(yield func(scanner.Target, error) bool) {
 		for t, err := range targets {
 			if e.stop.Err() != nil || !yield(t, err) {
@@ -63,7 +65,7 @@ func (e *environment) checkJournal(o *options, in *input, journal *scanner.Journ
 		return 0, usageError("--resume: %s: %w: the list, or --target, --port, --starttls or --shard, is not what it was\n"+
 			"give the same again, or another --output for a new scan", o.output, err)
 	case err != nil:
-		return 0, &exitError{exitUsage, fmt.Errorf("reading targets: %w", err)}
+		return 0, process.Fail(process.StatusUsage, fmt.Errorf("reading targets: %w", err))
 	}
 	return total, nil
 }

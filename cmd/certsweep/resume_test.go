@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"certsweep/cmd/internal/process"
 	"certsweep/results"
 )
 
@@ -32,7 +33,7 @@ func TestOutputIsLocked(t *testing.T) {
 	// With its first record in it, the file is surely locked.
 	waitForContent(t, name, p)
 	said, err := command("--trust", "none", "-o", name, "--resume", "-t", "127.0.0.1:1").CombinedOutput()
-	if exitStatus(t, err) != exitUsage || !strings.Contains(string(said), "is being written by another certsweep") {
+	if exitStatus(t, err) != process.StatusUsage || !strings.Contains(string(said), "is being written by another certsweep") {
 		t.Errorf("%v: %s", err, said)
 	}
 	stdin.Close()
@@ -70,14 +71,14 @@ func TestOutputGoneUnderneath(t *testing.T) {
 			t.Fatal(err)
 		}
 		stdin.Close()
-		if <-p.gone; exitStatus(t, p.err) != exitIncomplete || !strings.Contains(p.said.String(), what) {
+		if <-p.gone; exitStatus(t, p.err) != process.StatusIncomplete || !strings.Contains(p.said.String(), what) {
 			t.Errorf("%v: %s", p.err, &p.said)
 		}
 	}
 }
 
 // waitForContent waits until a process has written to a file.
-func waitForContent(t *testing.T, name string, p *process) {
+func waitForContent(t *testing.T, name string, p *child) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()

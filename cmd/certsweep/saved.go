@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"certsweep/cmd/internal/process"
 	"certsweep/results"
 	"certsweep/scanner"
 )
@@ -22,7 +23,7 @@ func (e *environment) savedRecords(name string) iter.Seq2[*results.Record, error
 			name = "standard input"
 		} else {
 			var err error
-			if file, err = await(e.stop, func() (*os.File, error) { return os.Open(name) }); err != nil {
+			if file, err = process.Await(e.stop, func() (*os.File, error) { return os.Open(name) }); err != nil {
 				yield(nil, err)
 				return
 			}
@@ -30,7 +31,7 @@ func (e *environment) savedRecords(name string) iter.Seq2[*results.Record, error
 		}
 		var records io.Reader = file
 		if info, err := file.Stat(); err == nil && !info.Mode().IsRegular() {
-			records = interruptible(e.stop, file)
+			records = process.Interruptible(e.stop, file)
 		}
 		for r, err := range results.Decode(records) {
 			if context.Cause(e.stop) != nil {
@@ -51,7 +52,7 @@ func (c *check) readSaved() error {
 	for _, name := range c.options.from {
 		for r, err := range c.savedRecords(name) {
 			if err != nil {
-				return stoppedOr(c.stop, usageError("--from: %w", err))
+				return process.StoppedOr(c.stop, usageError("--from: %w", err))
 			}
 			c.list.saved.join(r)
 			if err := c.judge(r); err != nil {
@@ -68,7 +69,7 @@ func (c *check) readSaved() error {
 	if c.list.saved == nil {
 		return nil
 	}
-	targets, err := c.list.targets(c.options.scan.complete())
+	targets, err := c.list.targets(c.options.scan.Complete())
 	if err != nil {
 		return err
 	}

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -12,10 +10,11 @@ import (
 	"runtime/debug"
 	"time"
 
-	"golang.org/x/crypto/x509roots/fallback/bundle"
 	"golang.org/x/term"
 
 	"certsweep/cmd/internal/flags"
+	"certsweep/cmd/internal/process"
+	"certsweep/cmd/internal/scan"
 	"certsweep/dialer"
 	"certsweep/results"
 	"certsweep/scanner"
@@ -55,26 +54,26 @@ func (e *environment) scan(args []string) error {
 	if err := checkCollisions(o.inputs(), []usedFile{{"--output", o.output}, {"--summary", o.summary}}); err != nil {
 		return err
 	}
-	in, err := openInput(e.stop, o, e.stdin, term.IsTerminal(int(e.stdin.Fd())))
+	in, err := o.OpenInput(e.stop, e.stdin, term.IsTerminal(int(e.stdin.Fd())))
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	if o.resume && !in.countable {
+	if o.resume && !in.Countable {
 		return usageError("--resume reads the list twice: name its files instead of standard input or a pipe")
 	}
 	s, d, err := e.newScanner(o)
 	if err != nil {
 		return err
 	}
-	e.fit(o, s)
-	complete := o.complete()
+	o.Fit(e.stderr, s)
+	complete := o.Complete()
 	var count func() (int, error)
-	if in.countable {
-		count = func() (int, error) { return in.count(complete) }
+	if in.Countable {
+		count = func() (int, error) { return countInput(in, complete) }
 	}
-	targets := complete(notEmpty(scanner.ReadTargets(in, knownAttribute)))
-	out, err := await(e.stop, func() (*output, error) { return openOutput(o, e.stdout) })
+	targets := complete(scan.NotEmpty(scanner.ReadTargets(in, scan.KnownAttribute)))
+	out, err := process.Await(e.stop, func() (*output, error) { return openOutput(o, e.stdout) })
 	if err != nil {
 		return err
 	}
@@ -87,26 +86,6 @@ func (e *environment) scan(args []string) error {
 		count = func() (int, error) { return total - journal.Len(), nil }
 	}
 	return e.sweep(o, s, d, targets, count, out)
-}
-
-// errNoTargets ends a list without a target, which lines that make no sense are
-// not. A shard or the rest of a list may well be empty, the list itself is never
-// a success then.
-var errNoTargets = &exitError{exitIncomplete, errors.New("no targets in the input")}
-
-func notEmpty(targets iter.Seq2[scanner.Target, error]) iter.Seq2[scanner.Target, error] {
-	return func(yield func(scanner.Target, error) bool) {
-		empty := true
-		for t, err := range targets {
-			empty = empty && t.Err != nil
-			if !yield(t, err) {
-				return
-			}
-		}
-		if empty {
-			yield(scanner.Target{}, errNoTargets)
-		}
-	}
 }
 
 // inform answers --help, -h and --version.
@@ -136,7 +115,7 @@ func version() string {
 // sweep scans, and writes records to out, progress and summary. count says how
 // many targets there are; nil where only the end can tell.
 func (e *environment) sweep(o *options, s *scanner.Scanner, d *dialer.Dialer, targets iter.Seq2[scanner.Target, error], count func() (int, error), out *output) error {
-	summaryFile, err := await(e.stop, func() (*replacement, error) { return openSummary(o) })
+	summaryFile, err := process.Await(e.stop, func() (*replacement, error) { return openSummary(o) })
 	if err != nil {
 		return errors.Join(err, out.Close())
 	}
@@ -168,9 +147,9 @@ func (e *environment) sweep(o *options, s *scanner.Scanner, d *dialer.Dialer, ta
 	}
 
 	summary.Seconds = time.Since(progress.started).Seconds()
-	summary.Lookups, summary.Rescues, summary.PeakRSS = d.Resolver.Lookups(), d.Rescues(), peakRSS()
+	summary.Lookups, summary.Rescues, summary.PeakRSS = d.Resolver.Lookups(), d.Rescues(), scan.PeakRSS()
 	interrupted := context.Cause(e.stop)
-	summary.Interrupted = interrupted != nil || failure != nil && failure != errNoTargets
+	summary.Interrupted = interrupted != nil || failure != nil && failure != scan.ErrNoTargets
 	if !o.quiet {
 		summary.WriteText(e.stderr)
 		if summary.Interrupted && out.regular && count != nil {
@@ -178,14 +157,14 @@ func (e *environment) sweep(o *options, s *scanner.Scanner, d *dialer.Dialer, ta
 		}
 	}
 	if err := writeSummary(summaryFile, &summary); err != nil && failure == nil {
-		failure = &exitError{exitIncomplete, fmt.Errorf("writing the summary: %w", err)}
+		failure = process.Fail(process.StatusIncomplete, fmt.Errorf("writing the summary: %w", err))
 	}
 	return outcome(failure, interrupted)
 }
 
 // outcome is the error that the scan's exit status comes from.
 func outcome(failure, interrupted error) error {
-	var exit *exitError
+	var exit *process.Exit
 	switch {
 	case errors.As(failure, &exit):
 		return failure
@@ -193,17 +172,9 @@ func outcome(failure, interrupted error) error {
 		return interrupted
 	case failure != nil:
 		// The scan has no errors but those of its input and its output.
-		return &exitError{exitUsage, fmt.Errorf("reading targets: %w", failure)}
+		return process.Fail(process.StatusUsage, fmt.Errorf("reading targets: %w", failure))
 	}
 	return nil
-}
-
-// complete returns what the flags make of the targets of a list.
-func (o *options) complete() func(iter.Seq2[scanner.Target, error]) iter.Seq2[scanner.Target, error] {
-	d := scanner.Defaults{Ports: o.ports, ServerName: o.sni, StartTLS: dialer.Protocol(o.startTLS)}
-	return func(targets iter.Seq2[scanner.Target, error]) iter.Seq2[scanner.Target, error] {
-		return scanner.Shard(o.shard).Apply(d.Apply(targets))
-	}
 }
 
 // newScanner builds the scanner that the flags describe. One of its files may be
@@ -213,119 +184,9 @@ func (e *environment) newScanner(o *options) (*scanner.Scanner, *dialer.Dialer, 
 		scanner *scanner.Scanner
 		dialer  *dialer.Dialer
 	}
-	b, err := await(e.stop, func() (b built, err error) {
-		b.scanner, b.dialer, err = o.scanner()
+	b, err := process.Await(e.stop, func() (b built, err error) {
+		b.scanner, b.dialer, err = o.Scanner()
 		return b, err
 	})
 	return b.scanner, b.dialer, err
-}
-
-// scanner builds the scanner that the flags describe, and the dialer it has.
-func (o *options) scanner() (*scanner.Scanner, *dialer.Dialer, error) {
-	config := dialer.WideConfig()
-	config.NextProtos = o.alpn
-	if o.minTLS != 0 {
-		config.MinVersion = uint16(o.minTLS)
-	}
-	config.MaxVersion = uint16(o.maxTLS)
-	if o.noPQ {
-		config.CurvePreferences = dialer.ClassicGroups()
-	}
-	if o.cert != "" {
-		key := o.key
-		if key == "" {
-			key = o.cert
-		}
-		pair, err := tls.LoadX509KeyPair(o.cert, key)
-		if err != nil {
-			return nil, nil, usageError("--cert: %w", err)
-		}
-		config.Certificates = []tls.Certificate{pair}
-	}
-	if o.startTLS != "" {
-		protocol, err := dialer.ParseProtocol(o.startTLS)
-		if err != nil {
-			return nil, nil, usageError("--starttls: %w", err)
-		}
-		o.startTLS = string(protocol)
-	}
-	verifier, err := o.verifier()
-	if err != nil {
-		return nil, nil, err
-	}
-	d := &dialer.Dialer{
-		Config:          config,
-		Resolver:        &dialer.Resolver{Servers: o.resolvers, Network: o.network()},
-		NoSNI:           o.noSNI,
-		PublicOnly:      o.publicOnly,
-		AllCertificates: o.allCertificates,
-		NoRescue:        o.noRescue,
-		ConnectTimeout:  time.Duration(o.connectTimeout),
-		DrainTimeout:    o.drain(),
-		DrainBytes:      int64(o.drainBytes),
-	}
-	s := &scanner.Scanner{
-		Probe:    d.Probe,
-		Workers:  o.concurrency,
-		Timeout:  time.Duration(o.timeout),
-		Recorder: scanner.Recorder{Verifier: verifier, Chain: o.chain, PEM: o.pem},
-		Retries:  o.retries,
-		Rate:     o.rate,
-		PerHost:  o.perHost,
-	}
-	if o.allIPs {
-		s.Lookup = d.Lookup
-	}
-	return s, d, nil
-}
-
-// verifier returns the trust anchors that --trust and --ca-file name; nil
-// where nothing is to be verified.
-func (o *options) verifier() (*results.Verifier, error) {
-	roots := x509.NewCertPool()
-	if o.caFile != "" {
-		pem, err := os.ReadFile(o.caFile)
-		if err != nil {
-			return nil, usageError("--ca-file: %w", err)
-		}
-		if !roots.AppendCertsFromPEM(pem) {
-			return nil, usageError("--ca-file: no certificate in PEM form in %s", o.caFile)
-		}
-		if !o.trustSet {
-			return &results.Verifier{Roots: roots}, nil
-		}
-	}
-	switch o.trust {
-	case "none":
-		if o.caFile != "" {
-			return nil, usageError("--ca-file and --trust none exclude each other")
-		}
-		return nil, nil
-	case "mozilla":
-		constrained := make(map[string]bool) // by the certificate
-		for root := range bundle.Roots() {
-			cert, err := x509.ParseCertificate(root.Certificate)
-			if err != nil {
-				return nil, fmt.Errorf("the built-in root certificates: %w", err)
-			}
-			if root.Constraint == nil {
-				roots.AddCert(cert)
-			} else {
-				roots.AddCertWithConstraint(cert, root.Constraint)
-				constrained[string(cert.Raw)] = true
-			}
-		}
-		return &results.Verifier{Roots: roots, Public: o.caFile == "", Constrained: func(anchor *x509.Certificate) bool { return constrained[string(anchor.Raw)] }}, nil
-	case "system":
-		system, err := x509.SystemCertPool()
-		if err != nil || system.Equal(x509.NewCertPool()) {
-			return nil, usageError("this system has no trust anchors: install ca-certificates, or use --trust mozilla or none")
-		}
-		if o.caFile != "" {
-			pem, _ := os.ReadFile(o.caFile)
-			system.AppendCertsFromPEM(pem)
-		}
-		roots = system
-	}
-	return &results.Verifier{Roots: roots, Public: o.caFile == ""}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"syscall"
 
+	"certsweep/cmd/internal/process"
 	"certsweep/results"
 )
 
@@ -42,11 +43,11 @@ func openOutput(o *options, stdout *os.File) (*output, error) {
 		return nil, usageError("%s exists already: resume it (--resume), remove it, or choose another name", name)
 	}
 	if err != nil {
-		return nil, &exitError{exitUsage, err}
+		return nil, process.Fail(process.StatusUsage, err)
 	}
 	info, err := file.Stat()
 	if err != nil {
-		return nil, &exitError{exitUsage, err}
+		return nil, process.Fail(process.StatusUsage, err)
 	}
 	out := &output{File: file, regular: info.Mode().IsRegular()}
 	out.created = out.regular && !o.resume
@@ -131,7 +132,7 @@ func writeFailure(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &exitError{exitIncomplete, fmt.Errorf("writing records: %w", err)}
+	return process.Fail(process.StatusIncomplete, fmt.Errorf("writing records: %w", err))
 }
 
 // openSummary opens the file of --summary before anything is dialed; nil where

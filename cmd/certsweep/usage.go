@@ -1,6 +1,9 @@
 package main
 
-import "certsweep/cmd/internal/flags"
+import (
+	"certsweep/cmd/internal/flags"
+	"certsweep/cmd/internal/scan"
+)
 
 // environmentPrefix begins the variables that set flags.
 const environmentPrefix = "CERTSWEEP_"
@@ -9,7 +12,7 @@ const environmentPrefix = "CERTSWEEP_"
 func (o *options) command() *flags.Command {
 	return &flags.Command{
 		Name:    "certsweep",
-		Bit:     ofScan,
+		Bit:     scan.OfScan,
 		Prefix:  environmentPrefix,
 		Summary: "certsweep scans lists of TLS endpoints and writes one JSON line for each.",
 		Usage: []flags.Line{
@@ -17,7 +20,7 @@ func (o *options) command() *flags.Command {
 			{Text: "certsweep check [flags] [FILE|-]...", Meaning: "scan, print what is wrong, and gate on it: see `certsweep check --help`"},
 			{Text: "certsweep demo [flags]", Meaning: "scan a farm of loopback servers that it starts itself"},
 		},
-		Groups: groups,
+		Groups: scan.Groups,
 		Flags:  o.flags(),
 		Notes: []flags.Note{
 			{Title: "Targets, one a line", Text: "host, host:port, address, [v6]:port, URL, prefix/bits, address,name[,port], rank,name; " +

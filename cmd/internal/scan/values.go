@@ -1,4 +1,4 @@
-package main
+package scan
 
 import (
 	"errors"
@@ -11,34 +11,34 @@ import (
 	"certsweep/scanner"
 )
 
-// versionValue is a flag's TLS version, 0 for none.
-type versionValue uint16
+// Version is a flag's TLS version, 0 for none.
+type Version uint16
 
-func (v *versionValue) Type() string { return "version" }
+func (v *Version) Type() string { return "version" }
 
-func (v *versionValue) String() string {
+func (v *Version) String() string {
 	if *v == 0 {
 		return ""
 	}
 	return hello.VersionName(uint16(*v))
 }
 
-func (v *versionValue) Set(s string) error {
+func (v *Version) Set(s string) error {
 	for version := uint16(0x0301); version <= 0x0304; version++ {
 		if s == hello.VersionName(version) {
-			*v = versionValue(version)
+			*v = Version(version)
 			return nil
 		}
 	}
 	return errors.New("not a TLS version: write 1.0, 1.1, 1.2 or 1.3")
 }
 
-// portsValue is a flag's list of ports.
-type portsValue []uint16
+// Ports is a flag's list of ports.
+type Ports []uint16
 
-func (v *portsValue) Type() string { return "ports" }
+func (v *Ports) Type() string { return "ports" }
 
-func (v *portsValue) String() string {
+func (v *Ports) String() string {
 	var names []string
 	for _, port := range *v {
 		names = append(names, strconv.Itoa(int(port)))
@@ -46,7 +46,7 @@ func (v *portsValue) String() string {
 	return strings.Join(names, ",")
 }
 
-func (v *portsValue) Set(s string) error {
+func (v *Ports) Set(s string) error {
 	*v = nil
 	for name := range strings.SplitSeq(s, ",") {
 		port, err := dialer.ParsePort(strings.TrimSpace(name))
@@ -61,14 +61,14 @@ func (v *portsValue) Set(s string) error {
 	return nil
 }
 
-// shardValue is a flag's part of a list.
-type shardValue scanner.Shard
+// Shard is a flag's part of a list.
+type Shard scanner.Shard
 
-func (v *shardValue) Type() string   { return "shard" }
-func (v *shardValue) String() string { return scanner.Shard(*v).String() }
+func (v *Shard) Type() string   { return "shard" }
+func (v *Shard) String() string { return scanner.Shard(*v).String() }
 
-func (v *shardValue) Set(s string) error {
+func (v *Shard) Set(s string) error {
 	shard, err := scanner.ParseShard(s)
-	*v = shardValue(shard)
+	*v = Shard(shard)
 	return err
 }

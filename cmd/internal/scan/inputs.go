@@ -1,4 +1,4 @@
-package main
+package scan
 
 import (
 	"bytes"
@@ -9,40 +9,42 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+
+	"certsweep/cmd/internal/process"
 )
 
-// input is everything that targets are read from, in order: as one list, so
+// Input is everything that targets are read from, in order: as one list, so
 // that a line number means one line.
-type input struct {
+type Input struct {
 	io.Reader
 	files []*os.File
 	parts []*wholeLines // of the Reader, in order
-	// countable says that it can be read twice, so that its targets may be
+	// Countable says that it can be read twice, so that its targets may be
 	// counted for a progress bar.
-	countable bool
+	Countable bool
 	names     []string
 	targets   []string
 }
 
-// openInput opens all files before anything is dialed. A read that waits for
+// OpenInput opens all files before anything is dialed. A read that waits for
 // a pipe ends with stop.
-func openInput(stop context.Context, o *options, stdin *os.File, stdinIsTerminal bool) (*input, error) {
-	in := &input{targets: o.targets, countable: true}
-	names := o.files
-	if len(names) == 0 && o.readsStdin(stdinIsTerminal) {
+func (o *Options) OpenInput(stop context.Context, stdin *os.File, stdinIsTerminal bool) (*Input, error) {
+	in := &Input{targets: o.Targets, Countable: true}
+	names := o.Files
+	if len(names) == 0 && o.ReadsStdin(stdinIsTerminal) {
 		names = []string{"-"}
 	}
-	if len(names) == 0 && len(o.targets) == 0 {
-		return nil, usageError("no targets: name a FILE, pipe a list into standard input, or use --target\nsee certsweep --help")
+	if len(names) == 0 && len(o.Targets) == 0 {
+		return nil, process.Usage("no targets: name a FILE, pipe a list into standard input, or use --target\nsee --help")
 	}
 	in.add("", in.targetLines())
 	for _, name := range names {
 		file := stdin
 		if name != "-" {
 			var err error
-			if file, err = await(stop, func() (*os.File, error) { return os.Open(name) }); err != nil {
+			if file, err = process.Await(stop, func() (*os.File, error) { return os.Open(name) }); err != nil {
 				in.Close()
-				return nil, stoppedOr(stop, &exitError{exitUsage, err})
+				return nil, process.StoppedOr(stop, process.Fail(process.StatusUsage, err))
 			}
 			in.files = append(in.files, file)
 		}
@@ -52,12 +54,12 @@ func openInput(stop context.Context, o *options, stdin *os.File, stdinIsTerminal
 		}
 		if err != nil {
 			in.Close()
-			return nil, &exitError{exitUsage, err}
+			return nil, process.Fail(process.StatusUsage, err)
 		}
 		var r io.Reader = file
 		if !info.Mode().IsRegular() || name == "-" {
-			in.countable = false
-			r = interruptible(stop, file)
+			in.Countable = false
+			r = process.Interruptible(stop, file)
 		}
 		in.add(name, r)
 	}
@@ -66,11 +68,11 @@ func openInput(stop context.Context, o *options, stdin *os.File, stdinIsTerminal
 	return in, nil
 }
 
-func (in *input) add(name string, r io.Reader) {
+func (in *Input) add(name string, r io.Reader) {
 	in.parts = append(in.parts, &wholeLines{name: name, r: r})
 }
 
-func (in *input) join() {
+func (in *Input) join() {
 	var readers []io.Reader
 	for _, part := range in.parts {
 		readers = append(readers, part)
@@ -78,10 +80,10 @@ func (in *input) join() {
 	in.Reader = io.MultiReader(readers...)
 }
 
-// locate returns the name of the file that a line is in, "" for --target and
+// Locate returns the name of the file that a line is in, "" for --target and
 // "-" for standard input, and the line's number there. The line must have been
 // read.
-func (in *input) locate(line int) (name string, number int) {
+func (in *Input) Locate(line int) (name string, number int) {
 	for _, part := range in.parts {
 		if line <= part.lines {
 			return part.name, line
@@ -91,16 +93,16 @@ func (in *input) locate(line int) (name string, number int) {
 	return "", 0
 }
 
-func (in *input) targetLines() io.Reader {
+func (in *Input) targetLines() io.Reader {
 	if len(in.targets) == 0 {
 		return strings.NewReader("")
 	}
 	return strings.NewReader(strings.Join(in.targets, "\n") + "\n")
 }
 
-// again returns a second reader of the same list.
-func (in *input) again() (io.ReadCloser, error) {
-	second := &input{}
+// Again returns a second reader of the same list.
+func (in *Input) Again() (io.ReadCloser, error) {
+	second := &Input{}
 	second.add("", in.targetLines())
 	for _, name := range in.names {
 		file, err := os.Open(name)
@@ -115,7 +117,8 @@ func (in *input) again() (io.ReadCloser, error) {
 	return second, nil
 }
 
-func (in *input) Close() error {
+// Close closes the files.
+func (in *Input) Close() error {
 	for _, f := range in.files {
 		f.Close()
 	}
@@ -173,45 +176,4 @@ func (w *wholeLines) Read(p []byte) (int, error) {
 		err = nil
 	}
 	return n, err
-}
-
-// interruptible returns a reader of r that ends when ctx is done, even while r
-// blocks. The goroutine that is left in r's Read ends with the process.
-func interruptible(ctx context.Context, r io.Reader) io.Reader {
-	pr, pw := io.Pipe()
-	context.AfterFunc(ctx, func() { pw.Close() })
-	go func() {
-		_, err := io.Copy(pw, r)
-		pw.CloseWithError(err)
-	}()
-	return pr
-}
-
-// await calls open, which may block, as on a pipe that nobody opens at the other
-// end, until ctx is done. What is left of the call then ends with the process.
-func await[T any](ctx context.Context, open func() (T, error)) (T, error) {
-	type result struct {
-		value T
-		err   error
-	}
-	done := make(chan result, 1)
-	go func() {
-		value, err := open()
-		done <- result{value, err}
-	}()
-	select {
-	case r := <-done:
-		return r.value, r.err
-	case <-ctx.Done():
-		var none T
-		return none, context.Cause(ctx)
-	}
-}
-
-// stoppedOr returns why ctx is done, or err if it is not.
-func stoppedOr(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); cause != nil {
-		return cause
-	}
-	return err
 }

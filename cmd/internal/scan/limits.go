@@ -1,7 +1,8 @@
-package main
+package scan
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"runtime/debug"
 	"strings"
@@ -40,13 +41,13 @@ const (
 	outsideMemory = 28 << 20
 )
 
-// fit adapts the scan, and the collector, to what this process may use.
+// Fit adapts the scan, and the collector, to what this process may use.
 // GOMEMLIMIT in the environment wins over the limit that --max-memory implies.
-func (e *environment) fit(o *options, s *scanner.Scanner) {
-	s.Workers = e.fitDescriptors(o)
-	if o.maxMemory != 0 {
-		s.MemoryLimit = int64(o.maxMemory) - outsideMemory
-		s.Workers = e.fitMemory(o, s.Workers)
+func (o *Options) Fit(stderr io.Writer, s *scanner.Scanner) {
+	s.Workers = o.fitDescriptors(stderr)
+	if o.MaxMemory != 0 {
+		s.MemoryLimit = int64(o.MaxMemory) - outsideMemory
+		s.Workers = o.fitMemory(stderr, s.Workers)
 		if os.Getenv("GOMEMLIMIT") == "" {
 			debug.SetMemoryLimit(s.MemoryLimit)
 		}
@@ -55,19 +56,19 @@ func (e *environment) fit(o *options, s *scanner.Scanner) {
 }
 
 // fitMemory returns the number of targets in flight that --max-memory allows.
-func (e *environment) fitMemory(o *options, inFlight int) int {
-	fit := max(1, int(o.maxMemory-baseMemory)/flightMemory)
+func (o *Options) fitMemory(stderr io.Writer, inFlight int) int {
+	fit := max(1, int(o.MaxMemory-baseMemory)/flightMemory)
 	if inFlight <= fit {
 		return inFlight
 	}
-	fmt.Fprintf(e.stderr, "certsweep: %d targets in flight instead of %d: --max-memory %v allows no more\n", fit, inFlight, &o.maxMemory)
+	fmt.Fprintf(stderr, "certsweep: %d targets in flight instead of %d: --max-memory %v allows no more\n", fit, inFlight, &o.MaxMemory)
 	return fit
 }
 
-// peakRSS returns the most resident memory that this process had, in bytes, or
+// PeakRSS returns the most resident memory that this process had, in bytes, or
 // 0 where the system does not say. getrusage would count what the parent had
 // before it became this process.
-func peakRSS() int64 {
+func PeakRSS() int64 {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		return 0
@@ -84,10 +85,10 @@ func peakRSS() int64 {
 // fitDescriptors returns the number of targets in flight: what was asked for,
 // or less where this process may not open that many sockets. The Go runtime has
 // raised the soft limit to the hard one at this point.
-func (e *environment) fitDescriptors(o *options) int {
+func (o *Options) fitDescriptors(stderr io.Writer) int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return o.concurrency
+		return o.Concurrency
 	}
 	// Files, standard streams and the poller take some. Each of the 512 look-ups
 	// that may be in flight holds two sockets, one for each family, while its
@@ -102,10 +103,10 @@ func (e *environment) fitDescriptors(o *options) int {
 	if limit.Cur > reserve {
 		fit = int(min(limit.Cur-reserve, 1<<30))
 	}
-	if o.concurrency <= fit {
-		return o.concurrency
+	if o.Concurrency <= fit {
+		return o.Concurrency
 	}
-	fmt.Fprintf(e.stderr, "certsweep: %d targets in flight instead of %d: this process may open %d files (raise it with ulimit -n)\n",
-		fit, o.concurrency, limit.Cur)
+	fmt.Fprintf(stderr, "certsweep: %d targets in flight instead of %d: this process may open %d files (raise it with ulimit -n)\n",
+		fit, o.Concurrency, limit.Cur)
 	return fit
 }

@@ -1,0 +1,159 @@
+// Package scan is what certsweep's commands share of a scan: its flags, the lists
+// that are read, and the scanner that the flags describe.
+package scan
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"time"
+
+	"golang.org/x/crypto/x509roots/fallback/bundle"
+
+	"certsweep/cmd/internal/process"
+	"certsweep/dialer"
+	"certsweep/results"
+	"certsweep/results/policy"
+	"certsweep/scanner"
+)
+
+// Complete returns what the flags make of the targets of a list.
+func (o *Options) Complete() func(iter.Seq2[scanner.Target, error]) iter.Seq2[scanner.Target, error] {
+	d := scanner.Defaults{Ports: o.Ports, ServerName: o.SNI, StartTLS: dialer.Protocol(o.StartTLS)}
+	return func(targets iter.Seq2[scanner.Target, error]) iter.Seq2[scanner.Target, error] {
+		return scanner.Shard(o.Shard).Apply(d.Apply(targets))
+	}
+}
+
+// ErrNoTargets ends a list without a target, which lines that make no sense are
+// not. A shard or the rest of a list may well be empty, the list itself is never
+// a success then.
+var ErrNoTargets = process.Fail(process.StatusIncomplete, errors.New("no targets in the input"))
+
+// NotEmpty ends a list that has none with ErrNoTargets.
+func NotEmpty(targets iter.Seq2[scanner.Target, error]) iter.Seq2[scanner.Target, error] {
+	return func(yield func(scanner.Target, error) bool) {
+		empty := true
+		for t, err := range targets {
+			empty = empty && t.Err != nil
+			if !yield(t, err) {
+				return
+			}
+		}
+		if empty {
+			yield(scanner.Target{}, ErrNoTargets)
+		}
+	}
+}
+
+// KnownAttribute returns nil for an attribute that the policy gives a meaning
+// to. A scan reads past these, so that one list serves both.
+func KnownAttribute(key string) error {
+	return policy.CheckAttribute(key, "sni", "starttls", "tag")
+}
+
+// Scanner builds the scanner that the flags describe, and the dialer it has.
+func (o *Options) Scanner() (*scanner.Scanner, *dialer.Dialer, error) {
+	config := dialer.WideConfig()
+	config.NextProtos = o.ALPN
+	if o.MinTLS != 0 {
+		config.MinVersion = uint16(o.MinTLS)
+	}
+	config.MaxVersion = uint16(o.MaxTLS)
+	if o.NoPQ {
+		config.CurvePreferences = dialer.ClassicGroups()
+	}
+	if o.Cert != "" {
+		key := o.Key
+		if key == "" {
+			key = o.Cert
+		}
+		pair, err := tls.LoadX509KeyPair(o.Cert, key)
+		if err != nil {
+			return nil, nil, process.Usage("--cert: %w", err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	verifier, err := o.verifier()
+	if err != nil {
+		return nil, nil, err
+	}
+	d := &dialer.Dialer{
+		Config:          config,
+		Resolver:        &dialer.Resolver{Servers: o.Resolvers, Network: o.network()},
+		NoSNI:           o.NoSNI,
+		PublicOnly:      o.PublicOnly,
+		AllCertificates: o.AllCertificates,
+		NoRescue:        o.NoRescue,
+		ConnectTimeout:  time.Duration(o.ConnectTimeout),
+		DrainTimeout:    o.drain(),
+		DrainBytes:      int64(o.DrainBytes),
+	}
+	s := &scanner.Scanner{
+		Probe:    d.Probe,
+		Workers:  o.Concurrency,
+		Timeout:  time.Duration(o.Timeout),
+		Recorder: scanner.Recorder{Verifier: verifier, Chain: o.Chain, PEM: o.PEM},
+		Retries:  o.Retries,
+		Rate:     o.Rate,
+		PerHost:  o.PerHost,
+	}
+	if o.AllIPs {
+		s.Lookup = d.Lookup
+	}
+	return s, d, nil
+}
+
+// verifier returns the trust anchors that --trust and --ca-file name; nil
+// where nothing is to be verified.
+func (o *Options) verifier() (*results.Verifier, error) {
+	roots := x509.NewCertPool()
+	if o.CAFile != "" {
+		pem, err := os.ReadFile(o.CAFile)
+		if err != nil {
+			return nil, process.Usage("--ca-file: %w", err)
+		}
+		if !roots.AppendCertsFromPEM(pem) {
+			return nil, process.Usage("--ca-file: no certificate in PEM form in %s", o.CAFile)
+		}
+		if !o.TrustSet {
+			return &results.Verifier{Roots: roots}, nil
+		}
+	}
+	switch o.Trust {
+	case "none":
+		if o.CAFile != "" {
+			return nil, process.Usage("--ca-file and --trust none exclude each other")
+		}
+		return nil, nil
+	case "mozilla":
+		constrained := make(map[string]bool) // by the certificate
+		for root := range bundle.Roots() {
+			cert, err := x509.ParseCertificate(root.Certificate)
+			if err != nil {
+				return nil, fmt.Errorf("the built-in root certificates: %w", err)
+			}
+			if root.Constraint == nil {
+				roots.AddCert(cert)
+			} else {
+				roots.AddCertWithConstraint(cert, root.Constraint)
+				constrained[string(cert.Raw)] = true
+			}
+		}
+		return &results.Verifier{Roots: roots, Public: o.CAFile == "", Constrained: func(anchor *x509.Certificate) bool { return constrained[string(anchor.Raw)] }}, nil
+	case "system":
+		system, err := x509.SystemCertPool()
+		if err != nil || system.Equal(x509.NewCertPool()) {
+			return nil, process.Usage("this system has no trust anchors: install ca-certificates, or use --trust mozilla or none")
+		}
+		if o.CAFile != "" {
+			pem, _ := os.ReadFile(o.CAFile)
+			system.AppendCertsFromPEM(pem)
+		}
+		roots = system
+	}
+	return &results.Verifier{Roots: roots, Public: o.CAFile == ""}, nil
+}
