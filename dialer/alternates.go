@@ -26,7 +26,7 @@ type Alternate struct {
 // askForAlternates asks for the kinds of key that the handshake did not show,
 // each with a hello made by hand on a connection of its own. A server without
 // one refuses it.
-func (d *Dialer) askForAlternates(ctx context.Context, e Endpoint, h *Handshake) {
+func (d *Dialer) askForAlternates(ctx context.Context, e *Endpoint, h *Handshake) {
 	if !d.AllCertificates || len(h.Certificates) == 0 {
 		return
 	}

@@ -37,7 +37,7 @@ func TestAllCertificates(t *testing.T) {
 				server := dialertest.NewTLS(&tls.Config{Certificates: test.certificates, MinVersion: version, MaxVersion: version})
 				t.Cleanup(server.Close)
 				d := &Dialer{AllCertificates: test.all}
-				h, err := d.Probe(within(t, patience), endpointAt(server.Addr(), "a.test"))
+				h, err := probe(d, within(t, patience), endpointAt(server.Addr(), "a.test"))
 				if err != nil || h.AlternatesError != nil {
 					t.Fatal(err, h.AlternatesError)
 				}
@@ -99,7 +99,7 @@ func TestAlternatesAreNotGuessed(t *testing.T) {
 	t.Cleanup(server.Close)
 	ctx, cancel := context.WithTimeout(t.Context(), impatience)
 	defer cancel()
-	h, err := (&Dialer{AllCertificates: true}).Probe(ctx, endpointAt(server.Addr(), "a.test"))
+	h, err := probe(&Dialer{AllCertificates: true}, ctx, endpointAt(server.Addr(), "a.test"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,10 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"net"
-	"net/http/httptrace"
 	"strings"
 	"syscall"
 	"time"
@@ -20,7 +18,9 @@ import (
 type attempt struct {
 	d        *Dialer
 	h        *Handshake
-	endpoint Endpoint
+	endpoint *Endpoint
+	deadline time.Time // of all but the drain; zero means none
+	stop     func()    // see onCancel
 
 	config   *tls.Config
 	phase    Phase     // where it is
@@ -28,110 +28,60 @@ type attempt struct {
 	sentCert bool      // and got one
 }
 
-var errConnectTimeout = errors.New("no answer to the TCP connect in time")
+// newAttempt returns the attempt at an endpoint's address that h has.
+func (d *Dialer) newAttempt(ctx context.Context, e *Endpoint, h *Handshake) *attempt {
+	a := &attempt{d: d, h: h, endpoint: e, phase: PhaseConnect}
+	a.deadline, _ = ctx.Deadline()
+	return a
+}
 
 // run makes the connection, from the TCP connect to the close after the drain.
-func (a *attempt) run(parent context.Context) *Error {
+// It and what it calls keep their frames small: while a peer is silent they are
+// on the stack of its worker (see package scanner).
+func (a *attempt) run(ctx context.Context) *Error {
+	defer a.detach()
+	conn, err := a.open(ctx)
+	if err != nil {
+		return a.failure(ctx, err)
+	}
 	c := a.d.clients.Get().(*client)
 	defer a.d.clients.Put(c)
 	c.take(a)
-	ctx, cancel := context.WithCancelCause(parent)
-	defer cancel(nil)
-	// tls.Dialer spends NetDialer.Timeout on the handshake too, so the
-	// connect's own limit is a timer that ends with the connect.
-	var timer *time.Timer
-	if limit := a.d.connectTimeout(); limit > 0 {
-		timer = time.AfterFunc(limit, func() { cancel(errConnectTimeout) })
-	}
-	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		ConnectStart: func(string, string) { a.start = time.Now() },
-		ConnectDone: func(_, _ string, err error) {
-			a.h.Timing.Connect = time.Since(a.start)
-			if timer != nil {
-				timer.Stop()
-			}
-			if err == nil {
-				a.phase, a.start = PhaseHandshake, time.Now()
-			}
-		},
-	})
-
-	conn, err := a.dial(traced)
-	if a.phase == PhaseHandshake {
-		a.h.Timing.Handshake = time.Since(a.start)
-	}
+	client := tls.Client(conn, a.config)
+	// Deadline and cancellation are the connection's (see connect).
+	err = client.Handshake()
+	a.h.Timing.Handshake = time.Since(a.start)
 	if err != nil {
-		if context.Cause(ctx) == errConnectTimeout {
-			return &Error{Phase: a.phase, Code: CodeTimeout, Err: errConnectTimeout}
-		}
-		return a.failure(err)
+		rawConn(conn).Close()
+		return a.failure(ctx, err)
 	}
-	state := conn.ConnectionState()
-	a.h.keep(&state)
-	a.h.KeyProved = true
-	a.drain(conn)
+	starttls.HandshakeDone(conn)
+	a.complete(client)
+	if _, ok := ctx.(canceler); !ok {
+		// Its deadline is not the drain's.
+		a.detach()
+	}
+	a.drain(client)
 	return nil
 }
 
-// dial connects and makes the handshake.
-func (a *attempt) dial(ctx context.Context) (*tls.Conn, error) {
-	if a.endpoint.StartTLS != "" {
-		return a.dialStartTLS(ctx, a.config)
-	}
-	dialer := tls.Dialer{NetDialer: a.d.netDialer, Config: a.config}
-	conn, err := dialer.DialContext(ctx, "tcp", a.h.Addr.String())
-	if err != nil {
-		return nil, err
-	}
-	return conn.(*tls.Conn), nil
-}
-
-// dialStartTLS connects, speaks the endpoint's preamble and makes the
-// handshake.
-func (a *attempt) dialStartTLS(ctx context.Context, config *tls.Config) (*tls.Conn, error) {
-	conn, err := a.open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	a.phase, a.start = PhaseHandshake, time.Now()
-	client := tls.Client(conn, config)
-	if err := client.HandshakeContext(ctx); err != nil {
-		conn.Close()
-		return nil, err
-	}
-	starttls.HandshakeDone(conn)
-	return client, nil
-}
-
-// open connects and speaks the endpoint's preamble, if it has one. What it
-// returns is ready for a ClientHello.
-func (a *attempt) open(ctx context.Context) (net.Conn, error) {
-	raw, err := a.d.netDialer.DialContext(ctx, "tcp", a.h.Addr.String())
-	if err != nil {
-		return nil, err
-	}
-	a.phase = PhaseStartTLS
-	if a.endpoint.StartTLS == "" {
-		return raw, nil
-	}
-	// The context does not touch a connection that is made.
-	stop := context.AfterFunc(ctx, func() { raw.SetDeadline(time.Unix(1, 0)) })
-	conn, err := starttls.Upgrade(raw, string(a.endpoint.StartTLS), a.endpoint.Name())
-	stop()
-	if err != nil {
-		raw.Close()
-		if cause := ctx.Err(); cause != nil {
-			err = fmt.Errorf("%w: %w", cause, err)
-		}
-		return nil, err
-	}
-	return conn, nil
+// complete notes what a handshake that is complete showed.
+//
+//go:noinline
+func (a *attempt) complete(conn *tls.Conn) {
+	state := conn.ConnectionState()
+	a.h.keep(&state)
+	a.h.KeyProved = true
 }
 
 // failure classifies what ended the attempt. It returns nil if the server only
 // wanted a client certificate, and had proved by then that its own is its own:
 // anybody can send somebody's certificate and then an alert.
-func (a *attempt) failure(err error) *Error {
+func (a *attempt) failure(ctx context.Context, err error) *Error {
+	if cause := ctx.Err(); cause != nil && (cause == context.Canceled || errors.Is(err, net.ErrClosed)) && !errors.Is(err, cause) {
+		// What is left of a connection that was closed says nothing.
+		err = cause
+	}
 	e := classify(a.phase, err)
 	if a.h.KeyProved && a.wantsClientCert(e) {
 		a.h.ClientCertRequired = true

@@ -64,7 +64,7 @@ func TestTimeouts(t *testing.T) {
 			if test.own {
 				limit = patience
 			}
-			h, err := test.d.Probe(within(t, limit), endpointAt(test.addr, "a.test"))
+			h, err := probe(test.d, within(t, limit), endpointAt(test.addr, "a.test"))
 			checkFailure(t, err, test.phase, CodeTimeout)
 			if errors.Is(err, errConnectTimeout) != test.own {
 				t.Errorf("%v: by the connect's own limit: %v, want %v", err, !test.own, test.own)
@@ -84,11 +84,11 @@ func TestCanceled(t *testing.T) {
 		io.Copy(io.Discard, struct{ io.Reader }{c})
 	})
 	t.Cleanup(s.Close)
-	_, err := new(Dialer).Probe(ctx, endpointAt(s.Addr(), "a.test"))
+	_, err := probe(new(Dialer), ctx, endpointAt(s.Addr(), "a.test"))
 	checkFailure(t, err, PhaseHandshake, CodeCanceled)
-	_, err = new(Dialer).Probe(ctx, endpointAt(s.Addr(), "a.test"))
+	_, err = probe(new(Dialer), ctx, endpointAt(s.Addr(), "a.test"))
 	checkFailure(t, err, PhaseConnect, CodeCanceled)
-	_, err = new(Dialer).Probe(ctx, Endpoint{Host: "a.test", Port: 443})
+	_, err = probe(new(Dialer), ctx, Endpoint{Host: "a.test", Port: 443})
 	checkFailure(t, err, PhaseResolve, CodeCanceled)
 }
 
@@ -110,7 +110,7 @@ func TestClientCertificate(t *testing.T) {
 			client := WideConfig()
 			client.Certificates = []tls.Certificate{ca.Issue(dialertest.Leaf{CommonName: "scanner"})}
 			d := &Dialer{Config: client, DrainTimeout: patience, minDrain: patience}
-			h, err := d.Probe(within(t, patience), endpointAt(s.Addr(), "a.test"))
+			h, err := probe(d, within(t, patience), endpointAt(s.Addr(), "a.test"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -163,7 +163,7 @@ func TestNegotiated(t *testing.T) {
 				test.client(client)
 			}
 			d := &Dialer{Config: client, DrainTimeout: patience, minDrain: patience}
-			h, err := d.Probe(within(t, patience), endpointAt(s.Addr(), "a.test"))
+			h, err := probe(d, within(t, patience), endpointAt(s.Addr(), "a.test"))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -25,7 +25,7 @@ func TestCases(t *testing.T) {
 			}
 			target := endpointAt(e.Addr, e.Host)
 			target.StartTLS = Protocol(e.StartTLS)
-			h, err := d.Probe(within(t, timeout), target)
+			h, err := probe(d, within(t, timeout), target)
 			checkPlain(t, e, h, err)
 			checkNoReset(t, e)
 		})

@@ -3,7 +3,6 @@ package dialer
 import (
 	"context"
 	"crypto/tls"
-	"net"
 	"net/netip"
 	"slices"
 	"sync"
@@ -20,10 +19,10 @@ const DefaultConnectTimeout = 5 * time.Second
 // connection. A Dialer is safe for concurrent use and must not be changed once
 // it was used.
 type Dialer struct {
-	// NetDialer dials TCP. Its Timeout and Deadline must be zero: they would
-	// run on into the handshake. Nil means one without keep-alive probes, as
-	// no connection lives long enough for the first.
-	NetDialer *net.Dialer
+	// NetDialer makes the TCP connections. Nil means that they are made from
+	// this machine directly, without keep-alive probes, as none lives long
+	// enough for the first.
+	NetDialer NetDialer
 	// Config is the client's TLS configuration; nil means [WideConfig]. Its
 	// ServerName, its InsecureSkipVerify and its callbacks are replaced: a
 	// probe takes every certificate and verifies none.
@@ -60,7 +59,6 @@ type Dialer struct {
 
 	once       sync.Once
 	base       *tls.Config
-	netDialer  *net.Dialer
 	resolver   *Resolver
 	clients    sync.Pool // of *client
 	rescues    chan struct{}
@@ -106,12 +104,6 @@ func (d *Dialer) init() {
 		// A resumed session shows no certificate.
 		d.base.ClientSessionCache = nil
 
-		d.netDialer = &net.Dialer{KeepAlive: -1}
-		if d.NetDialer != nil {
-			*d.netDialer = *d.NetDialer
-		}
-		d.netDialer.ControlContext = lingerControl(d.netDialer.ControlContext)
-
 		d.clients.New = func() any { return d.newClient() }
 		d.rescues = make(chan struct{}, rescuesInFlight)
 		d.alternates = make(chan struct{}, alternatesInFlight)
@@ -127,7 +119,8 @@ func (d *Dialer) init() {
 // Probe resolves e.Host, connects to the first address that takes a
 // connection, makes the TLS handshake, says goodbye, drains the connection and
 // closes it. It blocks until ctx is done at the latest, and after a handshake
-// for the drain's time on top. e must have a port.
+// for the drain's time on top. e must have a port. What was learnt is in h, which
+// Probe overwrites, and which is the caller's again when it returns.
 //
 // Where the handshake shows no certificate, Probe asks again in other ways, as
 // long as ctx lasts; Method then says how a certificate was got, and the error
@@ -135,37 +128,41 @@ func (d *Dialer) init() {
 //
 // A handshake that the server refused only for want of a client certificate is
 // no error: ClientCertRequired is set. Every error is an *[Error], and with one
-// the Handshake holds what was learnt before it.
-func (d *Dialer) Probe(ctx context.Context, e Endpoint) (Handshake, error) {
+// h holds what was learnt before it.
+func (d *Dialer) Probe(ctx context.Context, e Endpoint, h *Handshake) error {
 	d.init()
-	h := Handshake{ServerName: d.serverName(e)}
+	*h = Handshake{ServerName: d.serverName(e)}
 	start := time.Now()
 	addrs, err := d.resolver.Lookup(ctx, e.Host)
 	h.Timing.Resolve = time.Since(start)
 	if err != nil {
-		return h, classify(PhaseResolve, err)
+		return classify(PhaseResolve, err)
 	}
 	addrs, failure := d.dialable(e.Host, addrs)
 	if failure != nil {
-		return h, failure
+		return failure
 	}
+	if failure = d.handshake(ctx, &e, addrs, h); failure != nil {
+		return failure
+	}
+	d.askForAlternates(ctx, &e, h)
+	return nil
+}
+
+// handshake probes the first of the addresses that takes a connection.
+func (d *Dialer) handshake(ctx context.Context, e *Endpoint, addrs []netip.Addr, h *Handshake) (failure *Error) {
 	for _, addr := range addrs {
-		a := attempt{d: d, h: &h, endpoint: e, phase: PhaseConnect}
 		h.Addr = netip.AddrPortFrom(addr, e.Port)
+		a := d.newAttempt(ctx, e, h)
 		if failure = a.run(ctx); failure == nil {
-			d.askForAlternates(ctx, e, &h)
-			return h, nil
+			return nil
 		}
 		// Another address is worth a try only if this one took no connection.
 		if a.phase != PhaseConnect || failure.Phase == PhaseLocal || ctx.Err() != nil {
 			break
 		}
 	}
-	if failure = d.climb(ctx, e, &h, failure); failure == nil {
-		d.askForAlternates(ctx, e, &h)
-		return h, nil
-	}
-	return h, failure
+	return d.climb(ctx, e, h, failure)
 }
 
 // Lookup returns the addresses of a host, the best first, as Probe would try

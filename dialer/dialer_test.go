@@ -46,7 +46,7 @@ func TestAddresses(t *testing.T) {
 		{"none-listens.test", "127.0.0.4", PhaseConnect, CodeRefused},
 	} {
 		t.Run(test.host, func(t *testing.T) {
-			h, err := d.Probe(within(t, patience), Endpoint{Host: test.host, Port: port})
+			h, err := probe(d, within(t, patience), Endpoint{Host: test.host, Port: port})
 			if test.code != "" {
 				checkFailure(t, err, test.phase, test.code)
 			} else if err != nil || h.Method != MethodHandshake {
@@ -88,7 +88,7 @@ func TestServerName(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			d := &Dialer{NoSNI: test.noSNI, DrainTimeout: patience, Resolver: resolver}
-			h, err := d.Probe(within(t, patience), Endpoint{Host: test.host, ServerName: test.serverName, Port: s.Addr().Port()})
+			h, err := probe(d, within(t, patience), Endpoint{Host: test.host, ServerName: test.serverName, Port: s.Addr().Port()})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -114,8 +114,8 @@ func TestDescriptorShortage(t *testing.T) {
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Max: limit.Max}); err != nil {
 		t.Fatal(err)
 	}
-	_, resolveErr := d.Probe(within(t, patience), Endpoint{Host: "other.test", Port: 443})
-	_, connectErr := d.Probe(within(t, patience), Endpoint{Host: "127.0.0.1", Port: 443})
+	_, resolveErr := probe(d, within(t, patience), Endpoint{Host: "other.test", Port: 443})
+	_, connectErr := probe(d, within(t, patience), Endpoint{Host: "127.0.0.1", Port: 443})
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +147,7 @@ func TestDescriptors(t *testing.T) {
 		for _, e := range slices.Repeat(farm.Endpoints, width) {
 			wg.Go(func() {
 				for range times {
-					d.Probe(within(t, impatience), endpointAt(e.Addr, e.Host))
+					probe(d, within(t, impatience), endpointAt(e.Addr, e.Host))
 				}
 			})
 		}

@@ -2,7 +2,6 @@ package dialer
 
 import (
 	"cmp"
-	"context"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -198,26 +197,9 @@ func rawConn(conn net.Conn) net.Conn {
 	}
 }
 
+// setLinger sets what closing the connection does, if it can be set.
 func setLinger(conn net.Conn, seconds int) {
-	if tcp, ok := conn.(*net.TCPConn); ok {
+	if tcp, ok := conn.(interface{ SetLinger(int) error }); ok {
 		tcp.SetLinger(seconds)
-	}
-}
-
-// lingerControl returns a hook that sets SO_LINGER to 0 before a socket
-// connects, so that a dial that fails leaves no FIN-WAIT-1 behind, which the
-// kernel keeps for over a minute per vanished peer.
-func lingerControl(next func(context.Context, string, string, syscall.RawConn) error) func(context.Context, string, string, syscall.RawConn) error {
-	return func(ctx context.Context, network, address string, c syscall.RawConn) error {
-		if next != nil {
-			if err := next(ctx, network, address, c); err != nil {
-				return err
-			}
-		}
-		// A socket that keeps its default linger only closes more slowly.
-		_ = c.Control(func(fd uintptr) {
-			_ = syscall.SetsockoptLinger(int(fd), syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1})
-		})
-		return nil
 	}
 }

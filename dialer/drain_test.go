@@ -30,7 +30,7 @@ func TestGoodbyeComesFirst(t *testing.T) {
 				io.Copy(io.Discard, struct{ io.Reader }{c.NetConn()})
 			})
 			d := &Dialer{DrainTimeout: patience, minDrain: patience}
-			h, err := d.Probe(within(t, patience), endpointAt(s.Addr(), "a.test"))
+			h, err := probe(d, within(t, patience), endpointAt(s.Addr(), "a.test"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -52,7 +52,7 @@ func TestDrainCap(t *testing.T) {
 		{1, 1}, {drainBuffer, drainBuffer}, {5000, 5000}, {1 << 20, 1 << 20}, {0, DefaultDrainBytes},
 	} {
 		d := &Dialer{DrainBytes: test.bytes, DrainTimeout: patience, minDrain: patience}
-		h, err := d.Probe(within(t, patience), endpointAt(e.Addr, e.Host))
+		h, err := probe(d, within(t, patience), endpointAt(e.Addr, e.Host))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,7 +72,7 @@ func TestDrainDeadline(t *testing.T) {
 	for _, e := range farm.Endpoints {
 		t.Run(e.Name, func(t *testing.T) {
 			d := &Dialer{DrainTimeout: impatience, minDrain: impatience}
-			h, err := d.Probe(within(t, patience), endpointAt(e.Addr, e.Host))
+			h, err := probe(d, within(t, patience), endpointAt(e.Addr, e.Host))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -112,7 +112,7 @@ func TestDrainTimeout(t *testing.T) {
 func TestDrainFollowsConnect(t *testing.T) {
 	e := newFarm(t, "ignores-close").Endpoints[0]
 	d := &Dialer{DrainTimeout: time.Hour, minDrain: 1}
-	h, err := d.Probe(within(t, patience), endpointAt(e.Addr, e.Host))
+	h, err := probe(d, within(t, patience), endpointAt(e.Addr, e.Host))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestDrainOff(t *testing.T) {
 		io.Copy(io.Discard, struct{ io.Reader }{c.NetConn()})
 	})
 	d := &Dialer{DrainTimeout: -1, minDrain: patience}
-	h, err := d.Probe(within(t, patience), endpointAt(s.Addr(), "a.test"))
+	h, err := probe(d, within(t, patience), endpointAt(s.Addr(), "a.test"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func TestDrainOff(t *testing.T) {
 func TestFailedHandshakeResets(t *testing.T) {
 	farm := newFarm(t, "silent")
 	e := farm.Endpoint("silent")
-	if _, err := new(Dialer).Probe(within(t, impatience), endpointAt(e.Addr, e.Host)); err == nil {
+	if _, err := probe(new(Dialer), within(t, impatience), endpointAt(e.Addr, e.Host)); err == nil {
 		t.Fatal("a handshake with a silent server succeeded")
 	}
 	waitFor(t, e.Server)
@@ -177,12 +177,21 @@ func TestAlertBeforeReset(t *testing.T) {
 
 	d := &Dialer{DrainTimeout: patience, minDrain: patience}
 	d.init()
-	a := attempt{d: d, h: &Handshake{Addr: s.Addr(), ServerName: "a.test"}, endpoint: endpointAt(s.Addr(), "a.test")}
-	d.newClient().take(&a)
-	conn, err := a.dial(within(t, patience))
+	e := endpointAt(s.Addr(), "a.test")
+	ctx := within(t, patience)
+	a := d.newAttempt(ctx, &e, &Handshake{Addr: s.Addr(), ServerName: "a.test"})
+	d.newClient().take(a)
+	raw, err := a.open(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer a.detach()
+	conn := tls.Client(raw, a.config)
+	if err := conn.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	state := conn.ConnectionState()
+	a.h.keep(&state)
 	<-closed
 	a.drain(conn)
 	if a.h.Drain.End != DrainAlert || !a.h.ClientCertRequired {
@@ -242,7 +251,7 @@ func TestBusyServerRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	h, err := new(Dialer).Probe(within(t, patience), endpointAt(s.Addr(), "a.test"))
+	h, err := probe(new(Dialer), within(t, patience), endpointAt(s.Addr(), "a.test"))
 	if err != nil || !h.ClientCertRequired || h.Drain.End != DrainAlert {
 		t.Errorf("required %v, drain %+v, %v", h.ClientCertRequired, h.Drain, err)
 	}

@@ -38,8 +38,8 @@ func handshakeError(t *testing.T, answer string) error {
 	return err
 }
 
-// dialError wraps an errno as net.Dialer does.
-func dialError(errno syscall.Errno) error {
+// connectError wraps an errno as net.Dialer does.
+func connectError(errno syscall.Errno) error {
 	return &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", errno)}
 }
 
@@ -78,25 +78,25 @@ func TestClassify(t *testing.T) {
 		{"late dial", PhaseConnect, late, Error{Phase: PhaseConnect, Code: CodeTimeout}},
 		{"late handshake", PhaseHandshake, context.DeadlineExceeded, Error{Phase: PhaseHandshake, Code: CodeTimeout}},
 		{"late read", PhaseHandshake, readError(os.ErrDeadlineExceeded), Error{Phase: PhaseHandshake, Code: CodeTimeout}},
-		{"ETIMEDOUT", PhaseConnect, dialError(syscall.ETIMEDOUT), Error{Phase: PhaseConnect, Code: CodeTimeout}},
+		{"ETIMEDOUT", PhaseConnect, connectError(syscall.ETIMEDOUT), Error{Phase: PhaseConnect, Code: CodeTimeout}},
 
-		{"ECONNREFUSED", PhaseConnect, dialError(syscall.ECONNREFUSED), Error{Phase: PhaseConnect, Code: CodeRefused}},
+		{"ECONNREFUSED", PhaseConnect, connectError(syscall.ECONNREFUSED), Error{Phase: PhaseConnect, Code: CodeRefused}},
 		{"ECONNRESET", PhaseHandshake, readError(syscall.ECONNRESET), Error{Phase: PhaseHandshake, Code: CodeReset}},
 		{"EPIPE", PhaseHandshake, readError(syscall.EPIPE), Error{Phase: PhaseHandshake, Code: CodeReset}},
 		{"ECONNABORTED", PhaseHandshake, readError(syscall.ECONNABORTED), Error{Phase: PhaseHandshake, Code: CodeReset}},
-		{"EHOSTUNREACH", PhaseConnect, dialError(syscall.EHOSTUNREACH), Error{Phase: PhaseConnect, Code: CodeUnreachable}},
-		{"ENETUNREACH", PhaseConnect, dialError(syscall.ENETUNREACH), Error{Phase: PhaseConnect, Code: CodeUnreachable}},
-		{"EHOSTDOWN", PhaseConnect, dialError(syscall.EHOSTDOWN), Error{Phase: PhaseConnect, Code: CodeUnreachable}},
-		{"EINVAL", PhaseConnect, dialError(syscall.EINVAL), Error{Phase: PhaseConnect, Code: CodeUnreachable}},
+		{"EHOSTUNREACH", PhaseConnect, connectError(syscall.EHOSTUNREACH), Error{Phase: PhaseConnect, Code: CodeUnreachable}},
+		{"ENETUNREACH", PhaseConnect, connectError(syscall.ENETUNREACH), Error{Phase: PhaseConnect, Code: CodeUnreachable}},
+		{"EHOSTDOWN", PhaseConnect, connectError(syscall.EHOSTDOWN), Error{Phase: PhaseConnect, Code: CodeUnreachable}},
+		{"EINVAL", PhaseConnect, connectError(syscall.EINVAL), Error{Phase: PhaseConnect, Code: CodeUnreachable}},
 
-		{"EMFILE", PhaseConnect, dialError(syscall.EMFILE), Error{Phase: PhaseLocal, Code: CodeShortage}},
-		{"ENFILE", PhaseConnect, dialError(syscall.ENFILE), Error{Phase: PhaseLocal, Code: CodeShortage}},
-		{"EADDRNOTAVAIL", PhaseConnect, dialError(syscall.EADDRNOTAVAIL), Error{Phase: PhaseLocal, Code: CodeShortage}},
-		{"EADDRINUSE", PhaseConnect, dialError(syscall.EADDRINUSE), Error{Phase: PhaseLocal, Code: CodeShortage}},
+		{"EMFILE", PhaseConnect, connectError(syscall.EMFILE), Error{Phase: PhaseLocal, Code: CodeShortage}},
+		{"ENFILE", PhaseConnect, connectError(syscall.ENFILE), Error{Phase: PhaseLocal, Code: CodeShortage}},
+		{"EADDRNOTAVAIL", PhaseConnect, connectError(syscall.EADDRNOTAVAIL), Error{Phase: PhaseLocal, Code: CodeShortage}},
+		{"EADDRINUSE", PhaseConnect, connectError(syscall.EADDRINUSE), Error{Phase: PhaseLocal, Code: CodeShortage}},
 		{"ENOBUFS", PhaseHandshake, readError(syscall.ENOBUFS), Error{Phase: PhaseLocal, Code: CodeShortage}},
 		{"ENOMEM", PhaseHandshake, readError(syscall.ENOMEM), Error{Phase: PhaseLocal, Code: CodeShortage}},
-		{"EACCES", PhaseConnect, dialError(syscall.EACCES), Error{Phase: PhaseLocal, Code: CodeDenied}},
-		{"EPERM", PhaseConnect, dialError(syscall.EPERM), Error{Phase: PhaseLocal, Code: CodeDenied}},
+		{"EACCES", PhaseConnect, connectError(syscall.EACCES), Error{Phase: PhaseLocal, Code: CodeDenied}},
+		{"EPERM", PhaseConnect, connectError(syscall.EPERM), Error{Phase: PhaseLocal, Code: CodeDenied}},
 
 		{"HTTP", PhaseHandshake, handshakeError(t, "HTTP/1.1 400 Bad Request\r\n\r\n"), Error{Phase: PhaseHandshake, Code: CodeNotTLS}},
 		{"a record too long", PhaseHandshake, handshakeError(t, "\x16\x03\x03\xff\xff"), Error{Phase: PhaseHandshake, Code: CodeBadRecord}},
@@ -151,9 +151,9 @@ func TestNoSource(t *testing.T) {
 	d := &Dialer{NetDialer: &net.Dialer{ControlContext: func(context.Context, string, string, syscall.RawConn) error {
 		return os.NewSyscallError("connect", syscall.EADDRNOTAVAIL)
 	}}}
-	_, err := d.Probe(within(t, patience), endpointAt(nowhere, ""))
+	_, err := probe(d, within(t, patience), endpointAt(nowhere, ""))
 	checkFailure(t, err, PhaseConnect, CodeUnreachable)
-	_, err = d.Probe(within(t, patience), endpointAt(here, ""))
+	_, err = probe(d, within(t, patience), endpointAt(here, ""))
 	checkFailure(t, err, PhaseLocal, CodeShortage)
 }
 

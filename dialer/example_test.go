@@ -40,10 +40,10 @@ func ExampleDialer_Probe() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	var d dialer.Dialer
-	h, err := d.Probe(ctx, dialer.Endpoint{
+	var h dialer.Handshake
+	if err := d.Probe(ctx, dialer.Endpoint{
 		Host: server.Addr.Addr().String(), Port: server.Addr.Port(), ServerName: server.Host,
-	})
-	if err != nil {
+	}, &h); err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(hello.VersionName(h.Version), hello.SuiteName(h.CipherSuite))

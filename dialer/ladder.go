@@ -24,14 +24,13 @@ const rescueTimeout = 3 * time.Second
 // with hellos made by hand where another hello may be answered. It returns
 // the failure to report, which stays the handshake's own: a hello that got a
 // certificate is no completed handshake.
-func (d *Dialer) climb(ctx context.Context, e Endpoint, h *Handshake, failure *Error) *Error {
+func (d *Dialer) climb(ctx context.Context, e *Endpoint, h *Handshake, failure *Error) *Error {
 	if len(h.Certificates) > 0 || failure.Phase != PhaseHandshake || ctx.Err() != nil {
 		return failure
 	}
 	if h.ServerName != "" && failure.Code == CodeAlert && (failure.Alert == alertUnrecognizedName || failure.Alert == alertInternalError) {
 		nameless := Handshake{Addr: h.Addr, Timing: Timing{Resolve: h.Timing.Resolve}}
-		a := attempt{d: d, h: &nameless, endpoint: e, phase: PhaseConnect}
-		err := a.run(ctx)
+		err := d.newAttempt(ctx, e, &nameless).run(ctx)
 		if err != nil && len(nameless.Certificates) == 0 && failure.Alert == alertUnrecognizedName {
 			// The name is what it refused, so a hello by hand goes without too.
 			err = d.rescue(ctx, e, &nameless, err)
@@ -72,7 +71,7 @@ func stumbled(alert uint8) bool {
 // rescue sends the hellos made by hand where they may help, as many at a time
 // as there are places, the second only where the server may have stumbled over
 // the first one's form.
-func (d *Dialer) rescue(ctx context.Context, e Endpoint, h *Handshake, failure *Error) *Error {
+func (d *Dialer) rescue(ctx context.Context, e *Endpoint, h *Handshake, failure *Error) *Error {
 	if d.NoRescue || !rescuable(failure) {
 		return failure
 	}
@@ -150,18 +149,17 @@ func hasPostQuantum(groups []tls.CurveID) bool {
 }
 
 // fetch makes a connection of its own for one hello.
-func (d *Dialer) fetch(ctx context.Context, e Endpoint, addr netip.AddrPort, client *hello.Client) (hello.Result, error) {
-	ctx, cancel := context.WithTimeout(ctx, rescueTimeout)
-	defer cancel()
-	a := attempt{d: d, h: &Handshake{Addr: addr}, endpoint: e, phase: PhaseConnect}
+func (d *Dialer) fetch(ctx context.Context, e *Endpoint, addr netip.AddrPort, client *hello.Client) (hello.Result, error) {
+	a := d.newAttempt(ctx, e, &Handshake{Addr: addr})
+	if limit := time.Now().Add(rescueTimeout); a.deadline.IsZero() || limit.Before(a.deadline) {
+		a.deadline = limit
+	}
+	defer a.detach()
 	conn, err := a.open(ctx)
 	if err != nil {
 		return hello.Result{}, err
 	}
-	raw := rawConn(conn)
-	defer raw.Close()
-	stop := context.AfterFunc(ctx, func() { raw.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
+	defer rawConn(conn).Close()
 	return client.Fetch(conn)
 }
 

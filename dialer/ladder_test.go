@@ -122,7 +122,7 @@ func TestLimitsBindEveryHello(t *testing.T) {
 			defer s.Close()
 			test.config.NextProtos = []string{"h2"}
 			d := &Dialer{Config: test.config, DrainTimeout: patience, minDrain: patience}
-			h, err := d.Probe(within(t, patience), endpointAt(s.Addr(), "a.test"))
+			h, err := probe(d, within(t, patience), endpointAt(s.Addr(), "a.test"))
 			checkFailure(t, err, PhaseHandshake, CodeEOF)
 			if h.Method != test.method || h.Version != test.version || h.PostQuantumOffered != test.offered {
 				t.Errorf("method %q, version %x, post-quantum offered %v", h.Method, h.Version, h.PostQuantumOffered)
@@ -163,7 +163,7 @@ func TestPostQuantumOffered(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t, testConfig(test.server), func(c *tls.Conn) { io.Copy(io.Discard, c) })
 			d := &Dialer{Config: test.config, DrainTimeout: patience, minDrain: patience}
-			h, err := d.Probe(within(t, patience), endpointAt(s.Addr(), "a.test"))
+			h, err := probe(d, within(t, patience), endpointAt(s.Addr(), "a.test"))
 			if err != nil || h.PostQuantumOffered != test.want {
 				t.Errorf("offered %v, want %v; %v", h.PostQuantumOffered, test.want, err)
 			}

@@ -29,6 +29,12 @@ const (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// probe returns what a probe learnt.
+func probe(d *Dialer, ctx context.Context, e Endpoint) (h Handshake, err error) {
+	err = d.Probe(ctx, e, &h)
+	return h, err
+}
+
 // within returns a context that ends with the test or after d.
 func within(t *testing.T, d time.Duration) context.Context {
 	t.Helper()

@@ -23,7 +23,7 @@ func TestImpostors(t *testing.T) {
 		t.Run(e.Name, func(t *testing.T) {
 			endpoint := endpointAt(e.Addr, e.Host)
 			endpoint.StartTLS = Protocol(e.StartTLS)
-			h, err := new(Dialer).Probe(within(t, patience), endpoint)
+			h, err := probe(new(Dialer), within(t, patience), endpoint)
 			if err == nil || h.ClientCertRequired || h.KeyProved {
 				t.Errorf("error %v, client certificate required %v, key proved %v", err, h.ClientCertRequired, h.KeyProved)
 			}
@@ -101,7 +101,7 @@ func TestRefusedWithoutAlert(t *testing.T) {
 			})
 			t.Cleanup(s.Close)
 			d := &Dialer{NoRescue: true, DrainTimeout: 2 * impatience, minDrain: 2 * impatience}
-			h, err := d.Probe(within(t, patience), endpointAt(s.Addr(), "a.test"))
+			h, err := probe(d, within(t, patience), endpointAt(s.Addr(), "a.test"))
 			if test.code != "" {
 				checkFailure(t, err, PhaseHandshake, test.code)
 			} else if err != nil {
@@ -127,7 +127,7 @@ func TestAlertWithRSAKeyExchange(t *testing.T) {
 			Certificates: []tls.Certificate{ca.Issue(dialertest.Leaf{DNSNames: []string{"a.test"}, Key: dialertest.RSA2048})},
 		})
 		t.Cleanup(s.Close)
-		h, err := new(Dialer).Probe(within(t, patience), endpointAt(s.Addr(), "a.test"))
+		h, err := probe(new(Dialer), within(t, patience), endpointAt(s.Addr(), "a.test"))
 		if h.KeyProved != proved || h.ClientCertRequired != proved || (err == nil) != proved {
 			t.Errorf("%s: proved %v, required %v, %v", hello.SuiteName(suite), h.KeyProved, h.ClientCertRequired, err)
 		}

@@ -32,7 +32,7 @@ func TestPublicOnly(t *testing.T) {
 	dns := newDNSServer(t, zone{"inside.test.": {addrs: []string{"127.0.0.1", "::1"}}})
 	d := &Dialer{PublicOnly: true, Resolver: &Resolver{Servers: []string{dns.addr}}}
 	for _, host := range []string{"127.0.0.1", "::ffff:127.0.0.1", "inside.test"} {
-		h, err := d.Probe(within(t, patience), Endpoint{Host: host, Port: server.Addr().Port()})
+		h, err := probe(d, within(t, patience), Endpoint{Host: host, Port: server.Addr().Port()})
 		checkFailure(t, err, PhaseLocal, CodeDeniedAddress)
 		if h.Addr.IsValid() {
 			t.Errorf("%s: %v was dialed", host, h.Addr)

@@ -344,7 +344,7 @@ func TestLookupCanceled(t *testing.T) {
 func TestProbeResolves(t *testing.T) {
 	s := newDNSServer(t, zone{})
 	d := &Dialer{Resolver: &Resolver{Servers: []string{s.addr}}}
-	h, err := d.Probe(within(t, patience), Endpoint{Host: "none.test", Port: 443})
+	h, err := probe(d, within(t, patience), Endpoint{Host: "none.test", Port: 443})
 	var failure *Error
 	if !errors.As(err, &failure) || failure.Phase != PhaseResolve || failure.Code != CodeDNSNotFound {
 		t.Errorf("Probe: %v", err)

@@ -34,7 +34,7 @@ func TestProbeStartTLS(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer server.Close()
-				got, err := (&Dialer{DrainTimeout: patience, minDrain: patience}).Probe(t.Context(), startTLSEndpoint(server.Addr(), Protocol(protocol)))
+				got, err := probe(&Dialer{DrainTimeout: patience, minDrain: patience}, t.Context(), startTLSEndpoint(server.Addr(), Protocol(protocol)))
 				if code != "" {
 					checkStartTLSError(t, got, err, code)
 					return
@@ -79,7 +79,7 @@ func TestProbeStartTLSDeadline(t *testing.T) {
 	defer server.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	got, err := new(Dialer).Probe(ctx, startTLSEndpoint(server.Addr(), "smtp"))
+	got, err := probe(new(Dialer), ctx, startTLSEndpoint(server.Addr(), "smtp"))
 	checkStartTLSError(t, got, err, CodeTimeout)
 	if strings.Contains(err.Error(), "\n") {
 		t.Errorf("a message of many lines: %q", err)
@@ -107,7 +107,7 @@ func TestProbeStartTLSCanceled(t *testing.T) {
 		conn.Read(make([]byte, 1)) // until the client has gone
 		conn.Close()
 	}()
-	got, err := new(Dialer).Probe(ctx, startTLSEndpoint(listener.Addr().(*net.TCPAddr).AddrPort(), "postgres"))
+	got, err := probe(new(Dialer), ctx, startTLSEndpoint(listener.Addr().(*net.TCPAddr).AddrPort(), "postgres"))
 	checkStartTLSError(t, got, err, CodeCanceled)
 	<-ended
 }
@@ -134,7 +134,7 @@ func TestProbeTLSBrokenAfterStartTLS(t *testing.T) {
 		conn.Write([]byte("HTTP/1.1 400 Bad Request\r\n"))
 		conn.Read(make([]byte, 1024))
 	}()
-	_, err = new(Dialer).Probe(t.Context(), startTLSEndpoint(listener.Addr().(*net.TCPAddr).AddrPort(), "postgres"))
+	_, err = probe(new(Dialer), t.Context(), startTLSEndpoint(listener.Addr().(*net.TCPAddr).AddrPort(), "postgres"))
 	var e *Error
 	if !errors.As(err, &e) || e.Phase != PhaseHandshake || e.Code != CodeNotTLS {
 		t.Errorf("got %v, want %s in the handshake", err, CodeNotTLS)

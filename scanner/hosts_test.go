@@ -20,7 +20,7 @@ func TestPerHost(t *testing.T) {
 		list := strings.Repeat("a\n", 50) + strings.Repeat("b\n", 50)
 		var mu sync.Mutex
 		busy, most, running := make(map[string]int), make(map[string]int), 0
-		s := Scanner{Workers: 10, PerHost: 2, Probe: func(_ context.Context, e dialer.Endpoint) (dialer.Handshake, error) {
+		s := Scanner{Workers: 10, PerHost: 2, Probe: func(_ context.Context, e dialer.Endpoint, _ *dialer.Handshake) error {
 			mu.Lock()
 			busy[e.Host]++
 			running++
@@ -32,7 +32,7 @@ func TestPerHost(t *testing.T) {
 			busy[e.Host]--
 			running--
 			mu.Unlock()
-			return dialer.Handshake{}, nil
+			return nil
 		}}
 		records, started := 0, time.Now()
 		err := s.Scan(t.Context(), Defaults{}.Apply(ReadTargets(strings.NewReader(list), nil)), func(*results.Record) error {
@@ -78,8 +78,8 @@ func TestHostsBoundWhoWaits(t *testing.T) {
 
 func TestRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := Scanner{Workers: 100, Rate: 10, Probe: func(context.Context, dialer.Endpoint) (dialer.Handshake, error) {
-			return dialer.Handshake{}, nil
+		s := Scanner{Workers: 100, Rate: 10, Probe: func(context.Context, dialer.Endpoint, *dialer.Handshake) error {
+			return nil
 		}}
 		started := time.Now()
 		list := strings.Repeat("a\n", 101) + strings.Repeat("no target\n", 1000)
@@ -111,17 +111,17 @@ func TestRetries(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				probes := 0
-				s := Scanner{Workers: 1, Retries: 3, Timeout: 5 * time.Second, Probe: func(ctx context.Context, _ dialer.Endpoint) (dialer.Handshake, error) {
+				s := Scanner{Workers: 1, Retries: 3, Timeout: 5 * time.Second, Probe: func(ctx context.Context, _ dialer.Endpoint, _ *dialer.Handshake) error {
 					code := test.codes[probes]
 					probes++
 					switch code {
 					case "":
-						return dialer.Handshake{}, nil
+						return nil
 					case "slow":
 						<-ctx.Done()
 						code = dialer.CodeTimeout
 					}
-					return dialer.Handshake{}, &dialer.Error{Phase: dialer.PhaseConnect, Code: code, Err: errors.New(string(code))}
+					return &dialer.Error{Phase: dialer.PhaseConnect, Code: code, Err: errors.New(string(code))}
 				}}
 				var got *results.Record
 				if err := s.Scan(t.Context(), ReadTargets(strings.NewReader("a\n"), nil), func(r *results.Record) error {
@@ -148,13 +148,14 @@ func TestMemoryCap(t *testing.T) {
 		const each = 1 << 20
 		var mu sync.Mutex
 		inFlight := 0
-		m := newMemory(100*each, 200, func() uint64 {
+		sc := &scan{Scanner: &Scanner{Timeout: 30 * time.Second}}
+		m := newMemory(100*each, &sc.flights, func() uint64 {
 			mu.Lock()
 			defer mu.Unlock()
 			return uint64(inFlight) * each
 		}, func() {})
-		sc := &scan{Scanner: &Scanner{Timeout: 30 * time.Second}, memory: m}
-		sc.Probe = func(ctx context.Context, e dialer.Endpoint) (dialer.Handshake, error) {
+		sc.memory = m
+		sc.Probe = func(ctx context.Context, e dialer.Endpoint, _ *dialer.Handshake) error {
 			mu.Lock()
 			inFlight++
 			mu.Unlock()
@@ -166,7 +167,7 @@ func TestMemoryCap(t *testing.T) {
 			if errors.Is(ctx.Err(), context.Canceled) {
 				code = dialer.CodeCanceled
 			}
-			return dialer.Handshake{}, &dialer.Error{Phase: dialer.PhaseHandshake, Code: code, Err: ctx.Err()}
+			return &dialer.Error{Phase: dialer.PhaseHandshake, Code: code, Err: ctx.Err()}
 		}
 		done := make(chan struct{})
 		var watch, workers sync.WaitGroup
@@ -175,7 +176,7 @@ func TestMemoryCap(t *testing.T) {
 		for i := range 200 {
 			workers.Go(func() {
 				time.Sleep(time.Duration(i) * 20 * time.Millisecond)
-				sc.probe(t.Context(), i, &Target{Line: i + 1, Endpoint: dialer.Endpoint{Host: fmt.Sprint(i), Port: 443}}, func(r *results.Record) {
+				sc.probe(t.Context(), &Target{Line: i + 1, Endpoint: dialer.Endpoint{Host: fmt.Sprint(i), Port: 443}}, func(r *results.Record) {
 					mu.Lock()
 					codes[r.Error.Code]++
 					mu.Unlock()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"runtime/metrics"
-	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -42,19 +41,13 @@ type memory struct {
 	limit   uint64
 	read    func() uint64
 	collect func()
-	flights []atomic.Pointer[flight] // one for each worker
-	closed  atomic.Bool              // targets wait for room before they begin
+	flights *flights
+	closed  atomic.Bool // targets wait for room before they begin
 	room    chan struct{}
 }
 
-// flight is a target in flight.
-type flight struct {
-	began time.Time
-	cut   context.CancelCauseFunc
-}
-
-func newMemory(limit int64, workers int, read func() uint64, collect func()) *memory {
-	return &memory{limit: uint64(limit), read: read, collect: collect, flights: make([]atomic.Pointer[flight], workers), room: make(chan struct{})}
+func newMemory(limit int64, flights *flights, read func() uint64, collect func()) *memory {
+	return &memory{limit: uint64(limit), read: read, collect: collect, flights: flights, room: make(chan struct{})}
 }
 
 // watch cuts and lets in until done is closed.
@@ -75,27 +68,17 @@ func (m *memory) watch(done <-chan struct{}) {
 			m.collect()
 			used = m.read()
 		}
-		switch inFlight := m.inFlight(); {
+		switch inFlight := m.flights.count(); {
 		case used > high:
 			m.closed.Store(true)
 			// As many as bring it down, if each holds as much as the others.
-			m.cutOldest(int(float64(inFlight)*(1-float64(low)/float64(used))) + 1)
+			m.flights.cancelOldest(int(float64(inFlight)*(1-float64(low)/float64(used)))+1, errMemoryCap)
 		case used <= low || inFlight == 0:
 			// With nothing in flight, what is held is not the peers', and does
 			// not get less by waiting.
 			m.letIn(inFlight/letInShare + 1)
 		}
 	}
-}
-
-func (m *memory) inFlight() int {
-	n := 0
-	for i := range m.flights {
-		if m.flights[i].Load() != nil {
-			n++
-		}
-	}
-	return n
 }
 
 // letIn lets up to n of those that wait begin, and opens the door when nobody
@@ -111,20 +94,6 @@ func (m *memory) letIn(n int) {
 	}
 }
 
-// cutOldest cuts n of the targets in flight, the oldest first.
-func (m *memory) cutOldest(n int) {
-	var flights []*flight
-	for i := range m.flights {
-		if f := m.flights[i].Load(); f != nil {
-			flights = append(flights, f)
-		}
-	}
-	slices.SortFunc(flights, func(a, b *flight) int { return a.began.Compare(b.began) })
-	for _, f := range flights[:min(n, len(flights))] {
-		f.cut(errMemoryCap)
-	}
-}
-
 // wait blocks until there is room for a target, or ctx is done.
 func (m *memory) wait(ctx context.Context) {
 	if !m.closed.Load() {
@@ -133,16 +102,5 @@ func (m *memory) wait(ctx context.Context) {
 	select {
 	case <-m.room:
 	case <-ctx.Done():
-	}
-}
-
-// enter notes that a worker's target is in flight. It returns a context that
-// ends when the target is cut.
-func (m *memory) enter(ctx context.Context, worker int) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	m.flights[worker].Store(&flight{began: time.Now(), cut: cancel})
-	return ctx, func() {
-		m.flights[worker].Store(nil)
-		cancel(nil)
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // probe makes the records of one target.
-func (sc *scan) probe(ctx context.Context, worker int, t *Target, emit func(*results.Record)) {
+func (sc *scan) probe(ctx context.Context, t *Target, emit func(*results.Record)) {
 	began := time.Now()
 	defer func() {
 		if value := recover(); value != nil {
@@ -22,17 +22,17 @@ func (sc *scan) probe(ctx context.Context, worker int, t *Target, emit func(*res
 		return
 	}
 	if sc.Lookup == nil {
-		emit(sc.probeEndpoint(ctx, worker, t, &t.Endpoint, 0))
+		emit(sc.probeEndpoint(ctx, t, &t.Endpoint, 0))
 		return
 	}
-	sc.probeAll(ctx, worker, t, emit)
+	sc.probeAll(ctx, t, emit)
 }
 
 // probeAll makes a record for each address of the target.
-func (sc *scan) probeAll(ctx context.Context, worker int, t *Target, emit func(*results.Record)) {
+func (sc *scan) probeAll(ctx context.Context, t *Target, emit func(*results.Record)) {
 	began := time.Now()
 	var addrs []netip.Addr
-	err := sc.outlastShortage(ctx, worker, func(ctx context.Context) (err error) {
+	err := sc.outlastShortage(ctx, func(ctx context.Context) (err error) {
 		addrs, err = sc.Lookup(ctx, t.Endpoint.Host)
 		return err
 	})
@@ -44,15 +44,15 @@ func (sc *scan) probeAll(ctx context.Context, worker int, t *Target, emit func(*
 	for _, addr := range addrs {
 		e := t.Endpoint
 		e.Host, e.ServerName = addr.String(), t.Endpoint.Name()
-		emit(sc.probeEndpoint(ctx, worker, t, &e, resolve))
+		emit(sc.probeEndpoint(ctx, t, &e, resolve))
 	}
 }
 
 // probeEndpoint makes the record of one endpoint of a target. resolve is the
 // time of a look-up that was made before.
-func (sc *scan) probeEndpoint(ctx context.Context, worker int, t *Target, e *dialer.Endpoint, resolve time.Duration) *results.Record {
+func (sc *scan) probeEndpoint(ctx context.Context, t *Target, e *dialer.Endpoint, resolve time.Duration) *results.Record {
 	shown := new(tried)
-	err := sc.outlastShortage(ctx, worker, func(ctx context.Context) error {
+	err := sc.outlastShortage(ctx, func(ctx context.Context) error {
 		// What a shortage interrupted says nothing, nor does its time.
 		shown.began = time.Now()
 		return sc.retry(ctx, e, shown)

@@ -32,9 +32,9 @@ const (
 // other zero fields have useful meanings. A Scanner holds no state of a scan:
 // Scan may be called again, and concurrently.
 type Scanner struct {
-	// Probe learns what there is to know of an endpoint, before ctx is done;
-	// usually the method of a [dialer.Dialer].
-	Probe func(ctx context.Context, e dialer.Endpoint) (dialer.Handshake, error)
+	// Probe learns what there is to know of an endpoint, before ctx is done, and
+	// fills h with it; usually the method of a [dialer.Dialer].
+	Probe func(ctx context.Context, e dialer.Endpoint, h *dialer.Handshake) error
 	// Lookup, where it is set, is asked for the addresses of each target, and
 	// each address is probed and has its own record.
 	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
@@ -94,11 +94,12 @@ func (s *Scanner) Scan(ctx context.Context, targets iter.Seq2[Target, error], em
 		defer close(work)
 		return sc.feed(ctx, turns, targets, work)
 	})
-	for i := range s.workers() {
+	emitter := func(o outcome) { found <- o }
+	for range s.workers() {
 		pool.Go(func() error {
 			for t := range work {
 				// Scan reads to the end whatever happens, so this never hangs.
-				sc.serve(ctx, turns, i, t, func(o outcome) { found <- o })
+				sc.serve(ctx, turns, t, emitter)
 			}
 			return nil
 		})
@@ -108,6 +109,7 @@ func (s *Scanner) Scan(ctx context.Context, targets iter.Seq2[Target, error], em
 		fed = pool.Wait()
 		close(found)
 	}()
+	defer context.AfterFunc(ctx, func() { sc.flights.end(context.Cause(ctx)) })()
 	done := make(chan struct{})
 	var watch sync.WaitGroup
 	if sc.memory != nil {
@@ -142,6 +144,7 @@ type outcome struct {
 // scan is the state of one call of Scan.
 type scan struct {
 	*Scanner
+	flights flights
 	limiter *rate.Limiter // nil without a limit
 	hosts   *hosts        // nil without a limit
 	memory  *memory       // nil without a limit
@@ -157,7 +160,7 @@ func newScan(s *Scanner) *scan {
 		sc.hosts = newHosts(s.PerHost)
 	}
 	if s.MemoryLimit > 0 {
-		sc.memory = newMemory(s.MemoryLimit, s.workers(), readHeap, runtime.GC)
+		sc.memory = newMemory(s.MemoryLimit, &sc.flights, readHeap, runtime.GC)
 	}
 	return sc
 }
@@ -214,9 +217,9 @@ func ended(ctx context.Context) error {
 // It and what it calls pass targets and handshakes by pointer: while a peer is
 // silent, all of these frames are on the stack of its worker, and above 8 KiB
 // the collector cannot halve the 32 KiB that ML-KEM's key generation took.
-func (sc *scan) serve(ctx, turns context.Context, worker int, t *Target, emit func(outcome)) {
+func (sc *scan) serve(ctx, turns context.Context, t *Target, emit func(outcome)) {
 	for {
-		sc.probe(ctx, worker, t, func(r *results.Record) { emit(outcome{record: r}) })
+		sc.probe(ctx, t, func(r *results.Record) { emit(outcome{record: r}) })
 		if t.Done != nil {
 			emit(outcome{done: t.Done})
 		}

@@ -32,28 +32,28 @@ func list(n int) iter.Seq2[scanner.Target, error] {
 }
 
 // instant is a probe that succeeds at once with nothing.
-func instant(context.Context, dialer.Endpoint) (dialer.Handshake, error) {
-	return dialer.Handshake{}, nil
+func instant(context.Context, dialer.Endpoint, *dialer.Handshake) error {
+	return nil
 }
 
 // untilDone is a probe that waits for its context, as a silent peer makes it.
-func untilDone(ctx context.Context, _ dialer.Endpoint) (dialer.Handshake, error) {
+func untilDone(ctx context.Context, _ dialer.Endpoint, _ *dialer.Handshake) error {
 	<-ctx.Done()
 	code := dialer.CodeTimeout
 	if errors.Is(ctx.Err(), context.Canceled) {
 		code = dialer.CodeCanceled
 	}
-	return dialer.Handshake{}, &dialer.Error{Phase: dialer.PhaseHandshake, Code: code, Err: ctx.Err()}
+	return &dialer.Error{Phase: dialer.PhaseHandshake, Code: code, Err: ctx.Err()}
 }
 
 func TestScanHasOneRecordForEach(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var inFlight, most atomic.Int64
-		s := scanner.Scanner{Workers: 7, Probe: func(ctx context.Context, e dialer.Endpoint) (dialer.Handshake, error) {
+		s := scanner.Scanner{Workers: 7, Probe: func(ctx context.Context, e dialer.Endpoint, _ *dialer.Handshake) error {
 			most.Store(max(most.Load(), inFlight.Add(1)))
 			defer inFlight.Add(-1)
 			time.Sleep(time.Duration(len(e.Host)) * time.Millisecond) // fake time
-			return dialer.Handshake{}, nil
+			return nil
 		}}
 		seen := make(map[int]int)
 		err := s.Scan(t.Context(), list(1000), func(r *results.Record) error {
@@ -98,11 +98,11 @@ func TestScanEndsEveryTargetAtItsDeadline(t *testing.T) {
 }
 
 func TestScanKeepsAPanicToItsTarget(t *testing.T) {
-	s := scanner.Scanner{Workers: 3, Probe: func(_ context.Context, e dialer.Endpoint) (dialer.Handshake, error) {
+	s := scanner.Scanner{Workers: 3, Probe: func(_ context.Context, e dialer.Endpoint, _ *dialer.Handshake) error {
 		if e.Host == "h5" {
 			panic("odd certificate")
 		}
-		return dialer.Handshake{}, nil
+		return nil
 	}}
 	codes := make(map[int]string)
 	if err := s.Scan(t.Context(), list(9), func(r *results.Record) error {
@@ -130,14 +130,14 @@ func TestScanKeepsAPanicToItsTarget(t *testing.T) {
 func TestScanWaitsOutAShortage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		started := time.Now()
-		s := scanner.Scanner{Workers: 1, Timeout: time.Second, Probe: func(ctx context.Context, _ dialer.Endpoint) (dialer.Handshake, error) {
+		s := scanner.Scanner{Workers: 1, Timeout: time.Second, Probe: func(ctx context.Context, _ dialer.Endpoint, _ *dialer.Handshake) error {
 			if time.Since(started) < 30*time.Second {
-				return dialer.Handshake{}, &dialer.Error{Phase: dialer.PhaseLocal, Code: dialer.CodeShortage, Err: errors.New("too many open files")}
+				return &dialer.Error{Phase: dialer.PhaseLocal, Code: dialer.CodeShortage, Err: errors.New("too many open files")}
 			}
 			if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) != time.Second {
 				t.Errorf("the target has %v left of 1s", time.Until(deadline))
 			}
-			return dialer.Handshake{}, nil
+			return nil
 		}}
 		if err := s.Scan(t.Context(), list(1), func(r *results.Record) error {
 			if r.Status != results.StatusOK || r.Timing.Total != 0 {
@@ -162,8 +162,9 @@ func TestScanAllAddresses(t *testing.T) {
 			}
 			panic("look-up of " + host)
 		},
-		Probe: func(_ context.Context, e dialer.Endpoint) (dialer.Handshake, error) {
-			return dialer.Handshake{Addr: netip.AddrPortFrom(netip.MustParseAddr(e.Host), e.Port), ServerName: e.ServerName}, nil
+		Probe: func(_ context.Context, e dialer.Endpoint, h *dialer.Handshake) error {
+			h.Addr, h.ServerName = netip.AddrPortFrom(netip.MustParseAddr(e.Host), e.Port), e.ServerName
+			return nil
 		},
 	}
 	got := make(map[string]int)
@@ -312,9 +313,9 @@ func TestScanDone(t *testing.T) {
 				stop := make(chan struct{})
 				s := test.scanner
 				s.Stop = stop
-				s.Probe = func(context.Context, dialer.Endpoint) (dialer.Handshake, error) {
+				s.Probe = func(context.Context, dialer.Endpoint, *dialer.Handshake) error {
 					time.Sleep(time.Second)
-					return dialer.Handshake{}, nil
+					return nil
 				}
 				records, taken, done := make(map[int]int), 0, make(map[int]int)
 				targets := func(yield func(scanner.Target, error) bool) {

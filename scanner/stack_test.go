@@ -27,9 +27,9 @@ func TestStackIsSmall(t *testing.T) {
 	var waiting sync.WaitGroup
 	waiting.Add(workers)
 	release := make(chan struct{})
-	s := Scanner{Workers: workers, Probe: func(ctx context.Context, _ dialer.Endpoint) (dialer.Handshake, error) {
+	s := Scanner{Workers: workers, Probe: func(ctx context.Context, _ dialer.Endpoint, _ *dialer.Handshake) error {
 		deep(&waiting, release)
-		return dialer.Handshake{}, nil
+		return nil
 	}}
 	var before, during runtime.MemStats
 	runtime.GC()

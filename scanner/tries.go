@@ -34,13 +34,13 @@ func codeOf(err error) dialer.Code {
 // a failure of our own: a shortage is waited out, and a target that was cut for
 // want of memory gets one more chance. The worker that waits takes no other
 // target, so that both also lower the number in flight.
-func (sc *scan) outlastShortage(ctx context.Context, worker int, try func(context.Context) error) error {
+func (sc *scan) outlastShortage(ctx context.Context, try func(context.Context) error) error {
 	cut := false
 	for wait := minBackOff; ; wait = min(2*wait, maxBackOff) {
 		if sc.memory != nil {
 			sc.memory.wait(ctx)
 		}
-		err := sc.underLimits(ctx, worker, try)
+		err := sc.underLimits(ctx, try)
 		switch code := codeOf(err); {
 		case code == dialer.CodeShortage:
 			pause(ctx, wait)
@@ -57,16 +57,11 @@ func (sc *scan) outlastShortage(ctx context.Context, worker int, try func(contex
 
 // underLimits calls try once, under the target's deadline, and where there is a
 // memory limit under that too.
-func (sc *scan) underLimits(ctx context.Context, worker int, try func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, sc.timeout())
-	defer cancel()
-	if sc.memory == nil {
-		return try(ctx)
-	}
-	ctx, leave := sc.memory.enter(ctx, worker)
-	defer leave()
-	err := try(ctx)
-	if err != nil && context.Cause(ctx) == errMemoryCap {
+func (sc *scan) underLimits(ctx context.Context, try func(context.Context) error) error {
+	f := sc.flights.begin(ctx, sc.timeout())
+	defer sc.flights.done(f)
+	err := try(f)
+	if err != nil && f.causeOf() == errMemoryCap {
 		capped := &dialer.Error{Phase: dialer.PhaseHandshake, Code: dialer.CodeMemoryCap, Err: errMemoryCap}
 		if e, ok := errors.AsType[*dialer.Error](err); ok {
 			capped.Phase = e.Phase
@@ -81,27 +76,18 @@ func (sc *scan) underLimits(ctx context.Context, worker int, try func(context.Co
 // that showed most.
 func (sc *scan) retry(ctx context.Context, e *dialer.Endpoint, shown *tried) error {
 	shown.retries = 0
-	err := sc.probeOnce(ctx, e, shown)
+	err := sc.Probe(ctx, *e, &shown.Handshake)
 	for shown.retries < sc.Retries && slices.Contains(mendable, codeOf(err)) {
 		pause(ctx, retryPause)
 		if ctx.Err() != nil || sc.begin(ctx) != nil {
 			break
 		}
 		shown.retries++
-		again := new(tried)
-		if failure := sc.probeOnce(ctx, e, again); failure == nil || len(again.Certificates) >= len(shown.Certificates) {
-			shown.Handshake, err = again.Handshake, failure
+		again := new(dialer.Handshake)
+		if failure := sc.Probe(ctx, *e, again); failure == nil || len(again.Certificates) >= len(shown.Certificates) {
+			shown.Handshake, err = *again, failure
 		}
 	}
-	return err
-}
-
-// probeOnce probes an endpoint once. Inlined, its copies of what Probe returns would
-// stand in the frame of retry twice (see serve).
-//
-//go:noinline
-func (sc *scan) probeOnce(ctx context.Context, e *dialer.Endpoint, shown *tried) (err error) {
-	shown.Handshake, err = sc.Probe(ctx, *e)
 	return err
 }
 

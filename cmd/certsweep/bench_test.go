@@ -41,7 +41,6 @@ type load struct {
 	targets  int
 	inFlight int
 	args     []string // flags of certsweep beside -c
-	rss      bool     // the targets are all in flight at once, memory is the point
 }
 
 var loads = []load{
@@ -49,7 +48,9 @@ var loads = []load{
 	{name: "verified", farm: "bulk", targets: 20000, inFlight: 1000},
 	{name: "refused", farm: "refused", targets: 50000, inFlight: 1000, args: []string{"--trust", "none"}},
 	{name: "dropped", farm: "dropped", targets: 20000, inFlight: 5000, args: []string{"--trust", "none", "--connect-timeout", "500ms"}},
-	{name: "silent", farm: "silent", targets: 15000, inFlight: 15000, args: []string{"--trust", "none", "--timeout", "20s"}, rss: true},
+	{name: "dropped-at-once", farm: "dropped", targets: 15000, inFlight: 15000, args: []string{"--trust", "none", "--connect-timeout", "3s"}},
+	{name: "silent", farm: "silent", targets: 15000, inFlight: 15000, args: []string{"--trust", "none", "--timeout", "20s"}},
+	{name: "silent-no-pq", farm: "silent", targets: 15000, inFlight: 15000, args: []string{"--trust", "none", "--timeout", "20s", "--no-pq"}},
 }
 
 func BenchmarkBareLoop(b *testing.B) {
@@ -326,14 +327,18 @@ func fullQueue() (string, error) {
 }
 
 // bareRole is the yardstick: a pool that dials and closes, and prints nothing.
-// It takes certsweep's arguments, of which it heeds -c, the list and the
-// time-outs.
+// It takes certsweep's arguments, of which it heeds -c, the list, the time-outs
+// and --no-pq.
 func bareRole() int {
 	workers, list, timeout := 1, os.Args[4], 10*time.Second
 	fmt.Sscan(os.Args[3], &workers)
+	config := dialer.WideConfig()
 	for i, arg := range os.Args {
-		if arg == "--timeout" || arg == "--connect-timeout" {
+		switch arg {
+		case "--timeout", "--connect-timeout":
 			timeout, _ = time.ParseDuration(os.Args[i+1])
+		case "--no-pq":
+			config.CurvePreferences = dialer.ClassicGroups()
 		}
 	}
 	file, err := os.Open(list)
@@ -341,7 +346,7 @@ func bareRole() int {
 		return fail(err)
 	}
 	defer file.Close()
-	d := tls.Dialer{Config: dialer.WideConfig()}
+	d := tls.Dialer{Config: config}
 	targets := make(chan string)
 	var wg sync.WaitGroup
 	for range workers {

@@ -54,13 +54,13 @@ func publish(s *scanner.Scanner, p *progress) {
 	vars.Set("rate", expvar.Func(func() any { return float64(p.done.Load()) / time.Since(p.started).Seconds() }))
 
 	probe := s.Probe
-	s.Probe = func(ctx context.Context, e dialer.Endpoint) (dialer.Handshake, error) {
+	s.Probe = func(ctx context.Context, e dialer.Endpoint, h *dialer.Handshake) error {
 		inFlight.Add(1)
 		defer inFlight.Add(-1)
-		h, err := probe(ctx, e)
+		err := probe(ctx, e, h)
 		if h.Drain.End != "" {
 			drains.Add(string(h.Drain.End), 1)
 		}
-		return h, err
+		return err
 	}
 }

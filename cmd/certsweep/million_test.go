@@ -110,8 +110,8 @@ func millionRole() int {
 		targets = journal.Rest(targets)
 	}
 	refused := &dialer.Error{Phase: dialer.PhaseConnect, Code: dialer.CodeRefused, Err: errors.New("connection refused")}
-	s := scanner.Scanner{Probe: func(context.Context, dialer.Endpoint) (dialer.Handshake, error) {
-		return dialer.Handshake{}, refused
+	s := scanner.Scanner{Probe: func(context.Context, dialer.Endpoint, *dialer.Handshake) error {
+		return refused
 	}}
 	var run millionRun
 	encoder := results.NewEncoder(io.Discard)

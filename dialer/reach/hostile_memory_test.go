@@ -80,7 +80,7 @@ func floodProbe(t *testing.T, message, end []byte, code dialer.Code, certificate
 	var probes sync.WaitGroup
 	for range floodPeers {
 		probes.Go(func() {
-			h, err := d.Probe(ctx, e)
+			h, err := probe(&d, ctx, e)
 			if status := reachStatus(&h, err); status != string(code) || len(h.Certificates) != certificates {
 				t.Errorf("%s (%v) with %d certificates, want %s with %d", status, err, len(h.Certificates), code, certificates)
 			}

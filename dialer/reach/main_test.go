@@ -31,6 +31,12 @@ func within(t *testing.T, d time.Duration) context.Context {
 	return ctx
 }
 
+// probe returns what a probe learnt.
+func probe(d *dialer.Dialer, ctx context.Context, e dialer.Endpoint) (h dialer.Handshake, err error) {
+	err = d.Probe(ctx, e, &h)
+	return h, err
+}
+
 // drainTries is how many probes of a server may end in a drain's deadline that
 // shall not: a server on loopback has 50 ms to answer, and is late if it shares
 // a busy processor with all the others.
@@ -46,7 +52,7 @@ func probeInTime(t *testing.T, d *dialer.Dialer, e dialer.Endpoint, limit time.D
 	t.Helper()
 	for range drainTries {
 		began := time.Now()
-		h, err = d.Probe(within(t, limit), e)
+		h, err = probe(d, within(t, limit), e)
 		if took := time.Since(began); took > limit+overtime {
 			t.Errorf("the probe took %v", took)
 		}

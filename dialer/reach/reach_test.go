@@ -130,7 +130,7 @@ func (c reachCase) probe(t *testing.T) reachRow {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	d := &dialer.Dialer{DrainTimeout: 100 * time.Millisecond}
-	h, err := d.Probe(ctx, dialer.Endpoint{Host: addr.Addr().String(), Port: addr.Port(), ServerName: reachName})
+	h, err := probe(d, ctx, dialer.Endpoint{Host: addr.Addr().String(), Port: addr.Port(), ServerName: reachName})
 	row := reachRow{reachCase: c, got: len(h.Certificates) > 0, method: string(h.Method), status: reachStatus(&h, err)}
 	if h.Version != 0 {
 		row.version = hello.VersionName(h.Version)

@@ -126,7 +126,7 @@ func TestNameRefused(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), reachPatience)
 			defer cancel()
 			d := dialer.Dialer{NoSNI: test.noSNI, NoRescue: test.noRescue}
-			h, err := d.Probe(ctx, dialer.Endpoint{Host: "127.0.0.1", Port: s.Addr().Port(), ServerName: test.server})
+			h, err := probe(&d, ctx, dialer.Endpoint{Host: "127.0.0.1", Port: s.Addr().Port(), ServerName: test.server})
 			if asked := s.asked(); !slices.Equal(asked, test.asked) {
 				t.Errorf("asked for %q, want %q", asked, test.asked)
 			}
@@ -154,7 +154,7 @@ func TestNoApplicationProtocol(t *testing.T) {
 	d := dialer.Dialer{Config: config}
 	ctx, cancel := context.WithTimeout(t.Context(), reachPatience)
 	defer cancel()
-	h, err := d.Probe(ctx, dialer.Endpoint{Host: "127.0.0.1", Port: server.Addr().Port(), ServerName: reachName})
+	h, err := probe(&d, ctx, dialer.Endpoint{Host: "127.0.0.1", Port: server.Addr().Port(), ServerName: reachName})
 	failed, ok := errors.AsType[*dialer.Error](err)
 	if !ok || failed.Code != dialer.CodeAlert || failed.Alert != 120 {
 		t.Errorf("got %v, want the alert no_application_protocol", err)
@@ -198,7 +198,7 @@ func probeGood(t testing.TB, endpoints int) {
 		probes.Go(func() {
 			for i := worker; i < endpoints; i += workers {
 				name := bulk.Host(i % certificates)
-				h, err := d.Probe(ctx, dialer.Endpoint{Host: "127.0.0.1", Port: bulk.Addrs()[0].Port(), ServerName: name})
+				h, err := probe(&d, ctx, dialer.Endpoint{Host: "127.0.0.1", Port: bulk.Addrs()[0].Port(), ServerName: name})
 				if err != nil || h.Method != dialer.MethodHandshake || h.Parsed[0].DNSNames[0] != name {
 					t.Errorf("%s: %v, by %q", name, err, h.Method)
 				}

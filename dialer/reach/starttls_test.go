@@ -257,7 +257,7 @@ func (s *realServer) probe(t *testing.T, plain bool) {
 	for i, p := range s.protocols {
 		waitForPort(ctx, t, h.ports[i], ended)
 		e := dialer.Endpoint{Host: "127.0.0.1", Port: uint16(h.ports[i]), ServerName: realName, StartTLS: p}
-		got, err := new(dialer.Dialer).Probe(ctx, e)
+		got, err := probe(new(dialer.Dialer), ctx, e)
 		var failure *dialer.Error
 		switch {
 		case plain:
