@@ -100,21 +100,38 @@ func firstN(s string, n int) string { return s[:min(n, len(s))] }
 func (j *judgement) changes(b *Baseline) {
 	p := b.endpoints[endpointOf(j.record)]
 	if p == nil {
+		if j.level(CodeChanged) != OK {
+			j.verdict.Changes = []string{"new on the list"}
+		}
 		return
 	}
 	p.judged = true
-	if changed := p.compare(j.record); len(changed) > 0 {
-		j.report(CodeChanged, func() string {
-			return fmt.Sprintf("changed since %s: %s: see whether that was meant", date(p.time), strings.Join(changed, ", "))
-		})
+	changed := p.compare(j.record)
+	if len(changed) == 0 {
+		return
+	}
+	reported := j.report(CodeChanged, func() string {
+		var texts []string
+		for _, c := range changed {
+			texts = append(texts, c.text)
+		}
+		return fmt.Sprintf("changed since %s: %s: see whether that was meant", date(p.time), strings.Join(texts, ", "))
+	})
+	for i := 0; reported && i < len(changed); i++ {
+		j.verdict.Changes = append(j.verdict.Changes, changed[i].kind)
 	}
 }
 
+// change is one thing that is not as it was: its kind, as [Verdict.Changes] has
+// it, and in the words of the endpoint's message.
+type change struct{ kind, text string }
+
 // compare says what a record has that none of the earlier ones had.
-func (p *past) compare(r *results.Record) []string {
-	var changed []string
+func (p *past) compare(r *results.Record) []change {
+	var changed []change
+	add := func(kind string) { changed = append(changed, change{kind, kind}) }
 	if p.ok && r.Status == results.StatusError {
-		changed = append(changed, "it was reachable")
+		changed = append(changed, change{"no longer reachable", "it was reachable"})
 	}
 	c := r.Certificate
 	if c == nil || len(p.certificates) == 0 {
@@ -123,18 +140,18 @@ func (p *past) compare(r *results.Record) []string {
 	now := remember(c)
 	known := func(same func(pastCertificate) bool) bool { return slices.ContainsFunc(p.certificates, same) }
 	if !known(func(was pastCertificate) bool { return was.fingerprint == now.fingerprint }) {
-		changed = append(changed, "certificate replaced")
+		add("certificate replaced")
 	}
 	if !known(func(was pastCertificate) bool { return was.key == now.key }) {
-		changed = append(changed, "key changed")
+		add("key changed")
 	}
 	if !known(func(was pastCertificate) bool { return was.issuer == now.issuer }) {
-		changed = append(changed, fmt.Sprintf("issuer changed from %s to %s",
-			name(certificate.Name{DN: p.certificates[len(p.certificates)-1].issuer.Value()}), name(c.Issuer)))
+		changed = append(changed, change{"issuer changed", fmt.Sprintf("issuer changed from %s to %s",
+			name(certificate.Name{DN: p.certificates[len(p.certificates)-1].issuer.Value()}), name(c.Issuer))})
 	}
 	for _, finding := range r.Findings {
 		if !onClock(finding) && !slices.Contains(p.findings, finding) {
-			changed = append(changed, "newly "+string(finding))
+			add("newly " + string(finding))
 		}
 	}
 	return changed
@@ -173,6 +190,7 @@ func (p *Policy) Gone() iter.Seq[Verdict] {
 			}
 			v := Verdict{Gone: true, Record: results.Entry{Input: was.input, Host: at.host, Port: at.port, StartTLS: at.starttls}.Record()}
 			v.Record.SNI = at.sni
+			v.Changes = []string{"gone from the list"}
 			v.add(CodeChanged, p.Levels[CodeChanged],
 				fmt.Sprintf("gone: it was there on %s and is not on the list any more", date(was.time)))
 			if !yield(v) {

@@ -29,6 +29,11 @@ type Verdict struct {
 	Checked bool
 	// Gone: the baseline has this endpoint and no judged record was about it.
 	Gone bool
+	// Changes are the kinds of what is not as the baseline has it, each once: "new
+	// on the list", "gone from the list", "no longer reachable", "certificate
+	// replaced", "key changed", "issuer changed" and "newly " with a finding. But
+	// for the first, CodeChanged among Problems says the same in full.
+	Changes []string
 	// DaysLeft counts from the time of the judgement to the certificate's end;
 	// nil where there is no certificate or its dates cannot be read.
 	DaysLeft *float64
