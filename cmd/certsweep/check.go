@@ -78,6 +78,7 @@ func (e *environment) openCheck(described *flags.Command, o *checkOptions) (*che
 		return nil, err
 	}
 	c := &check{environment: e, options: o}
+	o.scan.Chain = o.showsChain()
 	var err error
 	if len(o.from) == 0 {
 		if c.scanner, _, err = e.newScanner(&o.scan); err != nil {
@@ -171,6 +172,16 @@ func (o *checkOptions) checkCollisions() error {
 		}
 	}
 	return checkCollisions(inputs, outputs)
+}
+
+// showsChain reports whether any report shows the chain.
+func (o *checkOptions) showsChain() bool {
+	formats := []string{o.format}
+	for _, spec := range o.reports {
+		format, _, _ := strings.Cut(spec, "=")
+		formats = append(formats, format)
+	}
+	return slices.ContainsFunc(formats, func(name string) bool { return report.Format(name).ShowsChain() })
 }
 
 // check is what a run of the command needs, and what it has come to.

@@ -224,7 +224,7 @@ func TestTestDependenciesStandApart(t *testing.T) {
 	if !ok {
 		t.Fatal("go.mod has no block of test-only requirements")
 	}
-	for _, module := range []string{"github.com/rogpeppe/go-internal", "github.com/santhosh-tekuri/jsonschema/v6", "go.uber.org/goleak"} {
+	for _, module := range []string{"github.com/chromedp/chromedp", "github.com/chromedp/cdproto", "github.com/rogpeppe/go-internal", "github.com/santhosh-tekuri/jsonschema/v6", "go.uber.org/goleak"} {
 		if strings.Contains(production, module) || !strings.Contains(tests, module) {
 			t.Errorf("%s is not in the test-only block", module)
 		}
@@ -232,7 +232,7 @@ func TestTestDependenciesStandApart(t *testing.T) {
 	for _, f := range sourceFiles(t) {
 		for _, spec := range f.ast.Imports {
 			imported, _ := strconv.Unquote(spec.Path.Value)
-			for _, module := range []string{"github.com/rogpeppe", "github.com/santhosh-tekuri", "go.uber.org/goleak"} {
+			for _, module := range []string{"github.com/chromedp", "github.com/rogpeppe", "github.com/santhosh-tekuri", "go.uber.org/goleak"} {
 				if strings.HasPrefix(imported, module) {
 					t.Errorf("%s imports %s", f.position(spec), imported)
 				}

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/net/html"
+
 	"certsweep/results/report"
 )
 
@@ -253,6 +255,39 @@ func acceptMarkdown(t testing.TB, out string) {
 		cells := reference.ReplaceAllString(line, "?")
 		if strings.ContainsAny(cells, "&<>\"`*_[]\\~#!@${}^") || strings.Contains(cells, "://") || strings.Contains(strings.ToLower(cells), "www.") {
 			t.Errorf("markup in row %q", line)
+		}
+	}
+}
+
+// acceptHTML parses a page as browsers do, and finds nothing in it that a string
+// from outside could have made.
+func acceptHTML(t testing.TB, out string) {
+	t.Helper()
+	root, err := html.Parse(strings.NewReader(out))
+	if err != nil {
+		t.Fatal(err)
+	}
+	elements := make(map[string]int)
+	for n := range root.Descendants() {
+		if n.Type != html.ElementNode {
+			continue
+		}
+		elements[n.Data]++
+		for _, a := range n.Attr {
+			switch {
+			case strings.HasPrefix(a.Key, "on") || a.Key == "style" || a.Key == "src" || a.Key == "action":
+				t.Errorf("<%s %s=%q>", n.Data, a.Key, a.Val)
+			case a.Key == "href" && !strings.HasPrefix(a.Val, "#") && n.Data != "link":
+				t.Errorf("<%s href=%q>", n.Data, a.Val)
+			}
+		}
+	}
+	if elements["script"] != 2 || elements["style"] != 1 || elements["link"] != 1 || elements["meta"] != 5 || elements["h1"] != 1 {
+		t.Errorf("not the page's own elements: %v", elements)
+	}
+	for _, stranger := range []string{"img", "iframe", "object", "embed", "form", "base", "math", "template", "video", "audio"} {
+		if elements[stranger] > 0 {
+			t.Errorf("<%s> in the page", stranger)
 		}
 	}
 }

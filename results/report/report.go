@@ -30,26 +30,29 @@ const (
 	Prometheus Format = "prometheus" // for node_exporter's textfile collector
 	Nagios     Format = "nagios"     // monitoring plugin output with perfdata
 	Markdown   Format = "markdown"   // a table for a job's page
+	HTML       Format = "html"       // one page to look at, which needs nothing else
 )
 
 type formatRow struct {
 	name    Format
 	streams bool
+	chain   bool
 	make    func(io.Writer, Options) Renderer
 }
 
 // formats is the table of them, in the order in which to list them.
 var formats = []formatRow{
-	{Text, true, func(w io.Writer, o Options) Renderer {
+	{Text, true, false, func(w io.Writer, o Options) Renderer {
 		return &text{w: w, color: o.Color, rows: worst{limit: maxShown}}
 	}},
-	{JSON, false, func(w io.Writer, o Options) Renderer { return newDocument(w, o.Now) }},
-	{JSONL, true, func(w io.Writer, _ Options) Renderer { return &lines{w: w} }},
-	{JUnit, false, func(w io.Writer, o Options) Renderer { return newJUnit(w, o.Now) }},
-	{GitHub, true, func(w io.Writer, o Options) Renderer { return &github{w: w, locate: o.Locate} }},
-	{Prometheus, false, func(w io.Writer, o Options) Renderer { return &prometheus{w: w, now: o.Now} }},
-	{Nagios, false, func(w io.Writer, _ Options) Renderer { return &nagios{w: w, rows: worst{limit: maxNagiosRows}} }},
-	{Markdown, false, func(w io.Writer, _ Options) Renderer { return &markdown{w: w, rows: worst{limit: maxMarkdownRows}} }},
+	{JSON, false, false, func(w io.Writer, o Options) Renderer { return newDocument(w, o.Now) }},
+	{JSONL, true, false, func(w io.Writer, _ Options) Renderer { return &lines{w: w} }},
+	{JUnit, false, false, func(w io.Writer, o Options) Renderer { return newJUnit(w, o.Now) }},
+	{GitHub, true, false, func(w io.Writer, o Options) Renderer { return &github{w: w, locate: o.Locate} }},
+	{Prometheus, false, true, func(w io.Writer, o Options) Renderer { return &prometheus{w: w, now: o.Now} }},
+	{Nagios, false, false, func(w io.Writer, _ Options) Renderer { return &nagios{w: w, rows: worst{limit: maxNagiosRows}} }},
+	{Markdown, false, false, func(w io.Writer, _ Options) Renderer { return &markdown{w: w, rows: worst{limit: maxMarkdownRows}} }},
+	{HTML, false, true, func(w io.Writer, o Options) Renderer { return newPage(w, o.Now) }},
 }
 
 // Formats returns all formats, in the order in which to list them.
@@ -77,6 +80,12 @@ func ParseFormat(name string) (Format, error) {
 // for people's eyes, or was written line by line.
 func (f Format) Streams() bool {
 	return slices.ContainsFunc(formats, func(row formatRow) bool { return row.name == f && row.streams })
+}
+
+// ShowsChain reports whether a report shows more if the records have their
+// [results.Record.Chain].
+func (f Format) ShowsChain() bool {
+	return slices.ContainsFunc(formats, func(row formatRow) bool { return row.name == f && row.chain })
 }
 
 // maxShown is how many verdicts the sorted formats show, the worst of all;
