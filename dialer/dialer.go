@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"certsweep/dialer/fingerprint"
 )
 
 // DefaultConnectTimeout is the limit of a TCP connect. Linux sends its third
@@ -38,6 +40,11 @@ type Dialer struct {
 	// AllCertificates asks for the other kinds of key after a handshake: one
 	// more connection for each kind, which a server without such a key refuses.
 	AllCertificates bool
+	// Enumerate is what [Dialer.Survey] finds out of what a server accepts, in
+	// EnumerateTimeout at most, of which 0 means DefaultEnumerateTimeout. The zero
+	// value is nothing.
+	Enumerate        fingerprint.What
+	EnumerateTimeout time.Duration
 	// PublicOnly has only public addresses dialed: after a look-up, private,
 	// loopback, link-local and other special ones (RFC 6890) are passed over. A
 	// host that has no other fails with CodeDeniedAddress.

@@ -5,6 +5,8 @@ import (
 	"crypto/x509"
 	"net/netip"
 	"time"
+
+	"certsweep/dialer/fingerprint"
 )
 
 // Method says which hello showed the certificate.
@@ -63,6 +65,10 @@ type Handshake struct {
 	// for all.
 	Alternates      []Alternate
 	AlternatesError error
+
+	// Enumeration is what [Dialer.Survey] found that the server accepts; nil if it
+	// was not asked to, or met no TLS.
+	Enumeration *fingerprint.Enumeration
 
 	Drain  Drain
 	Timing Timing

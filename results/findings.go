@@ -39,6 +39,12 @@ const (
 	Unsupported      Finding = "unsupported"
 	Revoked          Finding = "revoked"
 	StapleMissing    Finding = "staple_missing"
+	// These need an [Enumeration].
+	NoServerPreference     Finding = "no_server_preference"
+	Compression            Finding = "compression"
+	InsecureRenegotiation  Finding = "insecure_renegotiation"
+	NoFallbackSCSV         Finding = "no_fallback_scsv"
+	NoExtendedMasterSecret Finding = "no_extended_master_secret"
 )
 
 // Findings lists the closed set in its order.
@@ -47,6 +53,7 @@ func Findings() []Finding {
 		Expired, NotYetValid, ExpiresSoon, Untrusted, SelfSigned, IncompleteChain, ChainExpired, ChainExpiresSoon,
 		NameMismatch, NoNames, WeakKey, WeakSignature, OldProtocol, WeakCipher, NotPostQuantum, LongValidity, Malformed, Unsupported,
 		Revoked, StapleMissing,
+		NoServerPreference, Compression, InsecureRenegotiation, NoFallbackSCSV, NoExtendedMasterSecret,
 	}
 }
 
@@ -75,20 +82,37 @@ func Find(r *Record, chain []*x509.Certificate, verdict []Finding, offeredPostQu
 		add(unsupported && !slices.Contains(verdict, Unsupported), Unsupported)
 	}
 	if t := r.TLS; t != nil {
-		add(slices.Contains([]string{"SSL 2.0", "SSL 3.0", "1.0", "1.1"}, t.Version), OldProtocol)
+		add(isOldProtocol(t.Version), OldProtocol)
 		add(isWeakCipher(t.Cipher), WeakCipher)
-		add(offeredPostQuantum && !t.PostQuantum, NotPostQuantum)
+		add(offeredPostQuantum && !t.PostQuantum && (r.Enumeration == nil || !r.Enumeration.PostQuantum()), NotPostQuantum)
 		revoked := t.OCSP != nil && t.OCSP.Status == revocation.Revoked
 		add(revoked, Revoked)
 		// A hello made by hand does not read on to the staple.
 		add(r.Certificate != nil && r.Certificate.MustStaple && t.Method == "handshake" && !revoked &&
 			(t.OCSP == nil || t.OCSP.Status != revocation.Good), StapleMissing)
 	}
+	if e := r.Enumeration; e != nil {
+		add(len(e.OldVersions()) > 0, OldProtocol)
+		add(len(e.WeakCiphers()) > 0, WeakCipher)
+		add(e.noServerPreference(), NoServerPreference)
+	}
 	if found == nil {
 		return []Finding{}
 	}
+	found = unique(found)
 	slices.SortFunc(found, func(a, b Finding) int { return slices.Index(order, a) - slices.Index(order, b) })
 	return found
+}
+
+// unique drops what was found before.
+func unique(found []Finding) []Finding {
+	kept := found[:0]
+	for _, f := range found {
+		if !slices.Contains(kept, f) {
+			kept = append(kept, f)
+		}
+	}
+	return kept
 }
 
 var order = Findings()
@@ -194,9 +218,9 @@ func hasWeakSignature(c *x509.Certificate) bool {
 
 // isWeakCipher names the suites that RFC 9325 §4.1 says must not or should not
 // be negotiated: no encryption, no authentication, export keys, RC2, RC4, DES,
-// 3DES, IDEA, MD5, and a key exchange without forward secrecy.
+// 3DES, IDEA, MD5, and a key exchange without forward secrecy; and all of SSL 2.0.
 func isWeakCipher(suite string) bool {
-	if strings.HasPrefix(suite, "TLS_RSA_") || strings.HasPrefix(suite, "TLS_DH_") || strings.HasPrefix(suite, "TLS_ECDH_") {
+	if strings.HasPrefix(suite, "SSL_CK_") || strings.HasPrefix(suite, "TLS_RSA_") || strings.HasPrefix(suite, "TLS_DH_") || strings.HasPrefix(suite, "TLS_ECDH_") {
 		return true
 	}
 	for _, weak := range []string{"_NULL", "_anon_", "_EXPORT", "_RC2_", "_RC4_", "_DES_", "_DES40_", "_3DES_", "_IDEA_", "_MD5"} {

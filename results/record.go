@@ -69,7 +69,10 @@ type Record struct {
 	// asking for all.
 	Alternates      []*Alternate `json:"alternates,omitzero"`
 	AlternatesError string       `json:"alternates_error,omitempty"`
-	Drain           *Drain       `json:"drain,omitempty"`
+	// Enumeration is what the server accepts. Nil when it was not asked for, or
+	// nothing answered that speaks TLS.
+	Enumeration *Enumeration `json:"enumeration,omitempty"`
+	Drain       *Drain       `json:"drain,omitempty"`
 	// Retries counts the tries after the first.
 	Retries int    `json:"retries,omitempty"`
 	Timing  Timing `json:"timing"`

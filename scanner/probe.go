@@ -58,7 +58,9 @@ func (sc *scan) probeEndpoint(ctx context.Context, t *Target, e *dialer.Endpoint
 		return sc.retry(ctx, e, shown)
 	})
 	shown.Timing.Resolve += resolve
+	waited := sc.survey(ctx, e, shown, err)
 	r := sc.Recorder.Record(t, shown.began.Add(-resolve), &shown.Handshake, err)
+	r.Timing.Total -= milliseconds(waited)
 	r.Retries = shown.retries
 	return r
 }

@@ -3,6 +3,7 @@ package scanner
 import (
 	"crypto/x509"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -61,7 +62,9 @@ func (c *Recorder) describe(r *results.Record, t *Target, h *dialer.Handshake) {
 	if len(h.OCSPResponse) > 0 && len(parsed) > 0 {
 		r.TLS.OCSP = results.ReadOCSP(h.OCSPResponse, parsed, d.issuers, r.Time)
 	}
-	r.Findings = results.Find(r, parsed, d.verdict, h.PostQuantumOffered)
+	var observed []results.Finding
+	r.Enumeration, observed = recordEnumeration(h)
+	r.Findings = results.Find(r, parsed, slices.Concat(d.verdict, observed), h.PostQuantumOffered)
 	if h.Alternates == nil {
 		return
 	}

@@ -38,6 +38,11 @@ type Scanner struct {
 	// Lookup, where it is set, is asked for the addresses of each target, and
 	// each address is probed and has its own record.
 	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
+	// Survey, where it is set, goes on where Probe ended, with what that returned:
+	// it adds to the Handshake what takes more connections, which it makes at the
+	// pace given; usually the method of a [dialer.Dialer]. It has no part in
+	// Timeout.
+	Survey func(ctx context.Context, e dialer.Endpoint, h *dialer.Handshake, err error, pace dialer.Pace)
 	// Workers is the number of targets in flight; 0 means DefaultWorkers.
 	Workers int
 	// Timeout is the hard limit for one target, look-up included; 0 means
@@ -49,8 +54,8 @@ type Scanner struct {
 	// failure that another try can mend: a time-out, a reset, a name server that
 	// failed.
 	Retries int
-	// Rate is the most targets to begin in a second, further tries included; 0
-	// means as many as the workers can.
+	// Rate is the most targets to begin in a second, further tries and each of
+	// Survey's connections included; 0 means as many as the workers can.
 	Rate float64
 	// PerHost is the most targets of one host, a name or an address, that are in
 	// flight together; 0 means no limit. The others wait without a worker.
@@ -148,6 +153,7 @@ type scan struct {
 	limiter *rate.Limiter // nil without a limit
 	hosts   *hosts        // nil without a limit
 	memory  *memory       // nil without a limit
+	lanes   lanes
 }
 
 func newScan(s *Scanner) *scan {

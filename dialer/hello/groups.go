@@ -1,6 +1,10 @@
 package hello
 
-import "strings"
+import (
+	"math/big"
+	"slices"
+	"strings"
+)
 
 // The groups with which keys can be agreed: the IANA registry "TLS Supported
 // Groups", RFC 8446 §4.2.7 and draft-ietf-tls-ecdhe-mlkem.
@@ -37,6 +41,42 @@ var groupsClassic = []uint16{
 	0x0016, 0x0015, 0x0014, 0x0013, 0x0012, 0x0011, 0x0010, 0x000F, // prime curves of RFC 4492 §5.1.1
 	0x000E, 0x000D, 0x000C, 0x000B, 0x000A, 0x0009, 0x0008, // binary curves of the same
 	0x0007, 0x0006, 0x0005, 0x0004, 0x0003, 0x0002, 0x0001,
+}
+
+// groupsRare are further groups of TLS 1.3: ML-KEM by itself (draft-ietf-tls-mlkem), brainpool (RFC 8734), SM2 (RFC
+// 8998) and its hybrid, and the drafts of the hybrids.
+var groupsRare = []uint16{0x0202, 0x0201, 0x0200, 0x001F, 0x0020, 0x0021, 0x0029, 0x11EE, 0x6399, 0x639A}
+
+// only12 reports whether an elliptic group is for TLS 1.2 and below alone.
+func only12(group uint16) bool { return group < groupP256 || 0x001A <= group && group <= 0x001C }
+
+// AllGroups returns every group that a server may accept for an ECDHE suite of
+// TLS 1.2 and below, or for TLS 1.3, the usual ones first.
+func AllGroups(version uint16) []uint16 {
+	return slices.DeleteFunc(slices.Concat(groupsPostQuantum, groupsClassic, groupsRare), func(group uint16) bool {
+		if version == versionTLS13 {
+			return only12(group)
+		}
+		return IsPostQuantum(group) || IsFFDHE(group) || group == 0x11EE || 0x001F <= group && group <= 0x0021
+	})
+}
+
+// IsFFDHE reports whether a group is one of RFC 7919's.
+func IsFFDHE(group uint16) bool { _, ok := ffdheBits[group]; return ok }
+
+// AllFFDHE returns the groups of RFC 7919.
+func AllFFDHE() []uint16 {
+	return []uint16{groupFFDHE2048, groupFFDHE3072, groupFFDHE4096, groupFFDHE6144, groupFFDHE8192}
+}
+
+// FFDHEGroup returns the group of RFC 7919 that a prime is from, or 0.
+func FFDHEGroup(prime []byte) uint16 {
+	for group, p := range ffdhePrimes() {
+		if p.Cmp(new(big.Int).SetBytes(prime)) == 0 {
+			return group
+		}
+	}
+	return 0
 }
 
 // groups10 are the groups of the TLS 1.0 hello: the curves that servers of its

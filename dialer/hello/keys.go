@@ -3,6 +3,7 @@ package hello
 import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rsa"
 	"slices"
 	"strings"
@@ -35,6 +36,16 @@ func KindOf(der []byte) KeyKind {
 		return EdDSA
 	}
 	return ""
+}
+
+// CurveOf returns the group that the key of a certificate is on, or 0 if it is
+// none of the NIST curves.
+func CurveOf(der []byte) uint16 {
+	key, ok := publicKey(der).(*ecdsa.PublicKey)
+	if !ok {
+		return 0
+	}
+	return map[elliptic.Curve]uint16{elliptic.P256(): groupP256, elliptic.P384(): groupP384, elliptic.P521(): groupP521}[key.Curve]
 }
 
 // OnlyKeys returns the offer for servers with a key of one kind. The certificates

@@ -22,6 +22,8 @@ type ServerHello struct {
 	// Version is that of supported_versions if it is there.
 	Version     uint16
 	CipherSuite uint16
+	// Compression is the method chosen, 0 for none.
+	Compression uint8
 	Random      [32]byte
 	// Retry says that it is a HelloRetryRequest (RFC 8446 §4.1.4).
 	Retry bool
@@ -51,10 +53,9 @@ type Extension struct {
 func ParseServerHello(body []byte) (ServerHello, error) {
 	var h ServerHello
 	var sessionID cryptobyte.String
-	var compression uint8
 	s := cryptobyte.String(bytes.Clone(body))
 	if !s.ReadUint16(&h.Version) || !s.CopyBytes(h.Random[:]) || !s.ReadUint8LengthPrefixed(&sessionID) ||
-		!s.ReadUint16(&h.CipherSuite) || !s.ReadUint8(&compression) {
+		!s.ReadUint16(&h.CipherSuite) || !s.ReadUint8(&h.Compression) {
 		return h, protocolError("a ServerHello of %d bytes", len(body))
 	}
 	h.Retry = h.Random == helloRetryRandom

@@ -1,6 +1,9 @@
 package hello
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 type suite struct {
 	id   uint16
@@ -296,21 +299,10 @@ var suites10 = []uint16{
 // it cannot upset one that does not bear extensions.
 const emptyRenegotiationInfo = 0x00FF
 
-// suiteNames also names what is not offered but can be met: suites that a
-// server chooses against the rules, and those of TLS 1.3 that crypto/tls or
-// a later version may negotiate.
+// suiteNames also names what [Hello13] does not offer.
 var suiteNames = func() map[uint16]string {
-	names := map[uint16]string{
-		0x00C6: "TLS_SM4_GCM_SM3",
-		0x00C7: "TLS_SM4_CCM_SM3",
-		0xC0B4: "TLS_SHA256_SHA256",
-		0xC0B5: "TLS_SHA384_SHA384",
-		0xC103: "TLS_GOSTR341112_256_WITH_KUZNYECHIK_MGM_L",
-		0xC104: "TLS_GOSTR341112_256_WITH_MAGMA_MGM_L",
-		0xC105: "TLS_GOSTR341112_256_WITH_KUZNYECHIK_MGM_S",
-		0xC106: "TLS_GOSTR341112_256_WITH_MAGMA_MGM_S",
-	}
-	for _, s := range suites {
+	names := make(map[uint16]string)
+	for _, s := range slices.Concat(suites, suitesUnreadable, suitesUncertified) {
 		names[s.id] = s.name
 	}
 	return names
@@ -326,7 +318,7 @@ func suiteIDs() []uint16 {
 }
 
 // SuiteName returns the name of a cipher suite in the spelling of the IANA
-// registry, or "0xXXXX" for one that is not offered and not of TLS 1.3.
+// registry, or "0xXXXX" for a number that has none.
 func SuiteName(id uint16) string {
 	return nameOf(suiteNames, id)
 }

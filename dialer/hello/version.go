@@ -11,10 +11,10 @@ const (
 )
 
 var versionNames = map[uint16]string{
-	versionSSL30: "SSL 3.0", versionTLS10: "1.0", versionTLS11: "1.1", versionTLS12: "1.2", versionTLS13: "1.3",
+	versionSSL20: "SSL 2.0", versionSSL30: "SSL 3.0", versionTLS10: "1.0", versionTLS11: "1.1", versionTLS12: "1.2", versionTLS13: "1.3",
 }
 
-// VersionName returns "SSL 3.0", "1.0", "1.1", "1.2" or "1.3", or "0xXXXX" for
+// VersionName returns "SSL 2.0", "SSL 3.0", "1.0", "1.1", "1.2" or "1.3", or "0xXXXX" for
 // a number that is none of them.
 func VersionName(version uint16) string {
 	return nameOf(versionNames, version)

@@ -78,9 +78,9 @@ func describe(f results.Finding, r *results.Record) string {
 	case results.WeakSignature:
 		return fmt.Sprintf("weak signature in the chain (the leaf's is %s): reissue with SHA-256", c.SignatureAlgorithm)
 	case results.OldProtocol:
-		return fmt.Sprintf("old protocol (%s): enable TLS 1.2 and 1.3", protocol(t.Version))
+		return fmt.Sprintf("old protocol (%s): enable TLS 1.2 and 1.3%s", oldProtocols(r, t), alone(r))
 	case results.WeakCipher:
-		return fmt.Sprintf("weak cipher (%s): enable the ECDHE suites with AES-GCM or ChaCha20", t.Cipher)
+		return fmt.Sprintf("weak cipher (%s): enable the ECDHE suites with AES-GCM or ChaCha20%s", weakCiphers(r, t), alone(r))
 	case results.NotPostQuantum:
 		group := t.KeyExchange
 		if group == "" {
@@ -91,6 +91,8 @@ func describe(f results.Finding, r *results.Record) string {
 		return fmt.Sprintf("valid for %s in all, which clients refuse of public CAs: reissue for less", span(c.NotAfter.Sub(c.NotBefore)))
 	case results.Revoked, results.StapleMissing:
 		return describeStaple(f, t.OCSP)
+	case results.NoServerPreference, results.Compression, results.InsecureRenegotiation, results.NoFallbackSCSV, results.NoExtendedMasterSecret:
+		return describeAccepted(f)
 	case results.Unsupported:
 		if c.ParseError == "" && v != nil {
 			return "the chain could not be verified: " + strings.TrimPrefix(v.Error, "could not be checked: ")

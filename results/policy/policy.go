@@ -70,6 +70,7 @@ func Default() *Policy {
 	for _, finding := range []results.Finding{
 		results.WeakKey, results.WeakSignature, results.OldProtocol, results.WeakCipher,
 		results.ExpiresSoon, results.ChainExpiresSoon, results.LongValidity,
+		results.Compression, results.InsecureRenegotiation,
 	} {
 		p.Levels[Code(finding)] = Warn
 	}
@@ -105,6 +106,9 @@ func (p *Policy) Judge(r *results.Record, now time.Time) Verdict {
 	j.findings()
 	if r.TLS != nil {
 		j.handshake(r.TLS)
+	}
+	if r.Enumeration != nil {
+		j.enumeration(r.Enumeration)
 	}
 	j.alternates()
 	j.expected()
@@ -163,10 +167,7 @@ func (j *judgement) report(code Code, message func() string) bool {
 
 // handshake checks what was negotiated against what the policy asks for.
 func (j *judgement) handshake(t *results.TLS) {
-	least := j.policy.MinTLS
-	if j.expectation.MinTLS != "" {
-		least = j.expectation.MinTLS
-	}
+	least := j.minTLS()
 	if least != "" && t.Version != "" && versionLess(t.Version, least) {
 		j.report(CodeMinTLS, func() string {
 			return fmt.Sprintf("%s was negotiated, %s is the least allowed: enable TLS %s or later", protocol(t.Version), least, least)
@@ -175,9 +176,18 @@ func (j *judgement) handshake(t *results.TLS) {
 	// The finding is left out where none was offered; whoever requires one asks
 	// for what was agreed on. A hand-made hello says nothing of the group that a
 	// client would get unless the server went so far as to name one.
-	if j.policy.RequirePQ && !t.PostQuantum && (t.Method == "handshake" || t.KeyExchange != "") {
+	offered := j.record.Enumeration != nil && j.record.Enumeration.PostQuantum()
+	if j.policy.RequirePQ && !t.PostQuantum && !offered && (t.Method == "handshake" || t.KeyExchange != "") {
 		j.report(Code(results.NotPostQuantum), func() string { return describe(results.NotPostQuantum, j.record) })
 	}
+}
+
+// minTLS returns the least version allowed, or "".
+func (j *judgement) minTLS() string {
+	if j.expectation.MinTLS != "" {
+		return j.expectation.MinTLS
+	}
+	return j.policy.MinTLS
 }
 
 // versions has the names of [results.TLS] in their order. Whatever else a record

@@ -101,7 +101,7 @@ func (o *Options) fitDescriptors(stderr io.Writer) int {
 	reserve := files + min(lookupSockets, limit.Cur/4)
 	fit := 1
 	if limit.Cur > reserve {
-		fit = int(min(limit.Cur-reserve, 1<<30))
+		fit = max(1, int(min(limit.Cur-reserve, 1<<30)/o.Survey.sockets()))
 	}
 	if o.Concurrency <= fit {
 		return o.Concurrency

@@ -44,6 +44,8 @@ type Options struct {
 	Cert            string
 	Key             string
 
+	Survey Survey
+
 	CAFile   string
 	Trust    string
 	TrustSet bool
@@ -60,6 +62,7 @@ func New() Options {
 		ConnectTimeout: flags.Duration(dialer.DefaultConnectTimeout),
 		DrainTimeout:   flags.Duration(dialer.DefaultDrainTimeout),
 		DrainBytes:     dialer.DefaultDrainBytes,
+		Survey:         Survey{EnumerateTimeout: flags.Duration(dialer.DefaultEnumerateTimeout)},
 		Trust:          "system",
 	}
 }
@@ -76,6 +79,8 @@ func (o *Options) Validate(c *flags.Command) error {
 		return process.Usage("--timeout must be more than 0: it is what ends a target that hangs")
 	case o.ConnectTimeout == 0:
 		return process.Usage("--connect-timeout must be more than 0")
+	case o.Survey.EnumerateTimeout == 0:
+		return process.Usage("--enumerate-timeout must be more than 0")
 	case o.DrainBytes == 0:
 		return process.Usage("--drain-bytes must be at least 1; --drain-timeout 0 turns draining off")
 	case o.MaxMemory != 0 && o.MaxMemory < leastMemory:

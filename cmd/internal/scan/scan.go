@@ -104,6 +104,7 @@ func (o *Options) Scanner() (*scanner.Scanner, *dialer.Dialer, error) {
 	if o.AllIPs {
 		s.Lookup = d.Lookup
 	}
+	o.Survey.apply(d, s)
 	return s, d, nil
 }
 

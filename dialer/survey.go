@@ -1,0 +1,104 @@
+package dialer
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"certsweep/dialer/fingerprint"
+	"certsweep/dialer/hello"
+)
+
+// Pace is how a Survey may go about its connections. The zero value has it make
+// one after another, as fast as they come.
+type Pace struct {
+	// Turn, if it is not nil, is called before each connection, and waits until
+	// it may be made.
+	Turn func(ctx context.Context) error
+	// Parallel, if it is not nil, runs some tasks at the same time, and returns
+	// if all are done. Each makes one connection at a time.
+	Parallel func(tasks ...func())
+}
+
+// Surveys reports whether the Dialer asks for more of a server than Probe does.
+func (d *Dialer) Surveys() bool { return d.Enumerate != 0 }
+
+// Survey adds to h what the Dialer is to enumerate, for an
+// endpoint that Probe returned h and failure of. It does nothing if no TLS server
+// was met. It blocks until it is done; d.EnumerateTimeout bounds the time that
+// its connections take, and ctx ends it early.
+func (d *Dialer) Survey(ctx context.Context, e Endpoint, h *Handshake, failure error, pace Pace) {
+	d.init()
+	if d.Enumerate != 0 && speaksTLS(failure) {
+		h.Enumeration = d.enumerator(e, h, pace).Run(ctx)
+	}
+}
+
+// speaksTLS reports whether what ended a probe is the doing of something that may
+// speak TLS.
+func speaksTLS(failure error) bool {
+	if failure == nil {
+		return true
+	}
+	e, ok := errors.AsType[*Error](failure)
+	if !ok || e.Phase != PhaseHandshake {
+		return false
+	}
+	switch e.Code {
+	case CodeAlert, CodeBadRecord, CodeProtocol, CodeEOF, CodeReset, CodeNoCertificate, CodeTooLarge:
+		return true
+	}
+	return false
+}
+
+func (d *Dialer) enumerator(e Endpoint, h *Handshake, pace Pace) *fingerprint.Enumerator {
+	least := d.base.MinVersion
+	if least <= tls.VersionTLS10 {
+		least = 0 // as for the hellos made by hand, see newRungs
+	}
+	en := &fingerprint.Enumerator{
+		Dial:          d.dialer(e, h.Addr),
+		ServerName:    h.ServerName,
+		ALPN:          d.base.NextProtos,
+		What:          d.Enumerate,
+		MinVersion:    least,
+		MaxVersion:    d.base.MaxVersion,
+		NoPostQuantum: !hasPostQuantum(d.base.CurvePreferences),
+		Limit:         d.EnumerateTimeout,
+		Turn:          pace.Turn,
+		Parallel:      pace.Parallel,
+	}
+	if h.Method != "" {
+		en.Known = fingerprint.Known{Version: h.Version, Suite: h.CipherSuite, Group: uint16(h.Group)}
+	}
+	if len(h.Certificates) > 0 {
+		en.Known.CertificateCurve = hello.CurveOf(h.Certificates[0])
+	}
+	return en
+}
+
+// dialer returns what makes connections to an address of an endpoint that are
+// ready for a ClientHello.
+func (d *Dialer) dialer(e Endpoint, addr netip.AddrPort) func(context.Context) (net.Conn, error) {
+	return func(ctx context.Context) (net.Conn, error) {
+		a := d.newAttempt(ctx, &e, &Handshake{Addr: addr})
+		conn, err := a.open(ctx)
+		// From here on the enumerator looks after the time.
+		a.detach()
+		if err == nil {
+			return conn, nil
+		}
+		if failed := a.failure(ctx, err); failed != nil && failed.Code == CodeShortage {
+			err = fmt.Errorf("%w: %w", fingerprint.ErrShortage, err)
+		}
+		return nil, err
+	}
+}
+
+// DefaultEnumerateTimeout is the limit of the time that the connections of an
+// enumeration take together.
+const DefaultEnumerateTimeout time.Duration = fingerprint.DefaultLimit
