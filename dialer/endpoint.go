@@ -318,6 +318,14 @@ func checkName(name string) error {
 	if strings.Trim(last, "0123456789") == "" {
 		return errors.New("it ends in a number but is no IP address")
 	}
+	// Nor is a range of ports or addresses to be looked up, nor a number in
+	// hexadecimal, which some take for an address.
+	if strings.Trim(last, "0123456789-") == "" {
+		return errors.New("it ends in a range of numbers, which is written 192.0.2.1-9 for addresses and host:443-450 for ports")
+	}
+	if digits, ok := strings.CutPrefix(last, "0x"); ok && strings.Trim(digits, "0123456789abcdef") == "" {
+		return errors.New("it ends in a number but is no IP address")
+	}
 	return nil
 }
 

@@ -6,7 +6,6 @@ import (
 	"iter"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"certsweep/results"
 )
@@ -99,33 +98,31 @@ func (j *Journal) position(number int, text, host string, port int) (p position,
 	// Where the port is none of these, the line names it and has no other.
 	which := uint64(max(0, slices.Index(j.Ports, uint16(port))))
 	first := uint64(number) * ports
-	if host == "" || strings.Contains(text, "://") || !strings.Contains(text, "/") {
+	if host == "" {
 		return position{index: first + which}, true
 	}
-	var l line
-	if err := l.parsePrefix(text); err != nil {
+	b, e, err := blockOf(text)
+	if err != nil {
 		return p, false
 	}
-	addr, err := netip.ParseAddr(host)
-	if err != nil || !l.prefix.Contains(addr) {
+	if b == nil {
+		return position{index: first + which}, true
+	}
+	addr, _ := netip.ParseAddr(host)
+	hostIndex, ok := b.hostIndex(addr)
+	if !ok {
 		return p, false
 	}
-	if l.target.Endpoint.Port != 0 {
+	switch {
+	case b.ports != nil:
+		ports = b.portCount()
+		if which, ok = b.portIndex(uint16(port)); !ok {
+			return p, false
+		}
+	case e.Port != 0:
 		ports, which = 1, 0
 	}
-	size := ports << (addr.BitLen() - l.prefix.Bits())
-	return position{line: number, index: offset(l.prefix, addr)*ports + which, size: size, whole: first}, true
-}
-
-// offset returns the number of addresses of p before addr.
-func offset(p netip.Prefix, addr netip.Addr) uint64 {
-	// A prefix has at most 2^maxPrefixBits addresses: the last octets tell.
-	var n uint64
-	from, to := p.Addr().AsSlice(), addr.AsSlice()
-	for i := max(0, len(to)-8); i < len(to); i++ {
-		n = n<<8 | uint64(to[i]-from[i])
-	}
-	return n
+	return position{line: number, index: hostIndex*ports + which, size: b.hosts() * ports, whole: first}, true
 }
 
 func entryHash(e results.Entry) uint64 {

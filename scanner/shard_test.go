@@ -73,6 +73,9 @@ func randomList(random *rand.Rand, n int) string {
 	forms := []string{
 		"h%d.test", "h%d.test:8443", "10.0.%d.0/29", "192.0.2.0/%d:8443", "192.0.2.1,h%d.test", "smtp://h%d.test", "h%d.test sni=x.test tag=y",
 		"not a target %d", "https://h%d.test/x", "[2001:db8::%d]:443", "2001:db8::%d/126", "# %d", "%d..", "h%d.test starttls=imap", "300.1.1.%d",
+		"192.0.2.%d-40", "10.1-2.3.%d-34", "198.51.100.1-198.51.100.%d:8443", "10.0.%d.*:443-445", "h%d.test:443,8443", "2001:db8::%d-2001:db8::99", "h%d.test 8443",
+		"192.0.2.1 443 h%d.test", "[2001:db8::/125]:8443,44%d", `{"host":"h%d.test","port":[443,8443]}`, "Host: 192.0.2.%d ()\tPorts: 443/open/tcp//, 8443/open/tcp//",
+		"user@192.0.2.0/%d", "*.h%d.test:443,4443", "1,h%d.test", "192.0.2.1,,t%d,443",
 	}
 	var b strings.Builder
 	for range n {

@@ -3,7 +3,6 @@ package scanner
 import (
 	"errors"
 	"fmt"
-	"math/big"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -11,6 +10,7 @@ import (
 
 	"certsweep/dialer"
 	"certsweep/results"
+	"certsweep/scanner/list"
 )
 
 // Target is one line of a target list, or one address of a line that holds a
@@ -18,10 +18,14 @@ import (
 type Target struct {
 	// Line is the number of the line, counted from 1.
 	Line int
-	// Text is the target as the line has it, without attributes and comment;
-	// the whole line, cut to a kilobyte, where Err is set.
+	// Text is the target without attributes and comment, as the line has it, or
+	// in certsweep's own grammar if the line has it in another tool's form: it
+	// can be read again as it is. It is the whole line, cut to a kilobyte, if
+	// Err is set.
 	Text string
-	// Endpoint is what to probe. Its port is 0 where the line gives none.
+	// Endpoint is what to probe. Its port is 0 if the line gives none. Its host
+	// is empty, or its port 0, if several are still to come of it (see
+	// [ReadLines]).
 	Endpoint dialer.Endpoint
 	Tag      string
 	// Attributes are those that only a check gives a meaning to, the
@@ -30,6 +34,8 @@ type Target struct {
 	// IsDefaults says that the line is @defaults and no target. Only
 	// [ReadLines] yields it.
 	IsDefaults bool
+	// Note says what was taken for something else than it says.
+	Note Note
 	// Err says why the line makes no sense; it is a *[LineError].
 	Err error
 	// Done, if it is set, is called by Scan after emit has taken the target's
@@ -40,7 +46,17 @@ type Target struct {
 	// scheme is set where the line names a scheme, so that no default may
 	// turn "https://host" into a STARTTLS endpoint.
 	scheme bool
+	block  *block // nil for one endpoint
 }
+
+// Note is what a line says that cannot be asked for as it stands.
+type Note string
+
+// The notes; the zero Note is that there is none.
+const (
+	NoteWildcard Note = "wildcard" // *.name: the name itself is asked for
+	NoteHTTP     Note = "http"     // http://name: it is asked for on port 443, not on 80
+)
 
 // Entry returns what the record of a target says of it, whatever comes of the
 // probe.
@@ -81,65 +97,69 @@ func (e *LineError) Error() string {
 
 func (e *LineError) Unwrap() error { return e.Err }
 
-// maxPrefixBits bounds a prefix to 2^32 addresses, all of IPv4. A larger one
-// would never end.
-const maxPrefixBits = 32
-
 // line is a target line taken apart.
 type line struct {
 	target     Target
-	prefix     netip.Prefix // valid where the line holds a prefix
-	defaults   bool         // the line is @defaults
-	attributes []Attribute  // all of them, in order
+	attributes []Attribute // all of them, in order
 	known      func(key string) error
 }
 
 // parseLine reads one line. ok is false for a line without a target: a blank
-// one, or a comment. long says that text is only its beginning.
-func parseLine(number int, text string, long bool, known func(key string) error) (l line, ok bool) {
-	l.target.Line, l.known = number, known
-	if long {
-		l.target.Text = cutText(text)
-		l.target.Err = &LineError{
-			Line: number, Code: results.CodeLineTooLong, Err: fmt.Errorf("the line is longer than %d bytes", maxLine),
-		}
-		return l, true
-	}
+// one, or a comment.
+func parseLine(from list.Line, known func(key string) error) (l line, ok bool) {
+	l.target.Line, l.known = from.Number, known
 	// User information is refused below, and its password is nobody's business.
-	text = password.ReplaceAllString(text, "$1***@")
-	fields, err := splitFields(text)
-	if len(fields) == 0 && err == nil {
-		return l, false
+	text := from.Text
+	if strings.Contains(text, "@") {
+		text = password.ReplaceAllString(text, "$1***@")
 	}
+	err := from.Err
 	if err == nil {
-		err = l.parse(fields)
+		var fields []field
+		if fields, err = splitFields(text); len(fields) == 0 && err == nil {
+			return l, false
+		}
+		if err == nil {
+			err = l.parse(fields)
+		}
 	}
 	if err != nil {
-		l.target.Text = cutText(strings.TrimSpace(text))
-		l.target.Endpoint = dialer.Endpoint{} // what was read before the mistake
-		lineErr := &LineError{Line: number, Code: results.CodeBadTarget, Err: err}
-		var at *fieldError
-		if errors.As(err, &at) {
-			lineErr.Column, lineErr.Err = at.column, at.err
-		}
-		l.target.Err = lineErr
+		l.fail(text, err)
 	}
 	return l, true
 }
 
-// password is that of a URL's user information (RFC 3986 §3.2.1).
-var password = regexp.MustCompile(`(://[^/?#@\s]*:)[^/?#@\s]+@`)
+// fail makes the line one without a target.
+func (l *line) fail(text string, err error) {
+	lineErr := &LineError{Line: l.target.Line, Code: results.CodeBadTarget, Err: err}
+	if errors.Is(err, list.ErrTooLong) {
+		lineErr.Code = results.CodeLineTooLong
+	}
+	var at *fieldError
+	if errors.As(err, &at) {
+		lineErr.Column, lineErr.Err = at.column, at.err
+	}
+	// Nothing of what was read before the mistake.
+	l.target = Target{Line: l.target.Line, Text: cutText(strings.TrimSpace(text)), Err: lineErr}
+}
+
+// password is that of user information, in a URL (RFC 3986 §3.2.1) or before a
+// host.
+var password = regexp.MustCompile(`((?:^\s*|://)[^/?#@\s]*:)[^/?#@\s]+@`)
 
 func (l *line) parse(fields []field) error {
 	first := fields[0]
-	l.defaults = first.text == "@defaults"
-	if !l.defaults {
-		l.target.Text = strings.Clone(first.text)
-		if err := l.parseEndpoint(first.text); err != nil {
+	if l.target.IsDefaults = first.text == "@defaults"; l.target.IsDefaults {
+		fields = fields[1:]
+	} else {
+		text, n := l.joinFields(fields)
+		l.target.Text = strings.Clone(text)
+		if err := l.target.parse(text); err != nil {
 			return &fieldError{first.column, err}
 		}
+		fields = fields[n:]
 	}
-	for _, f := range fields[1:] {
+	for _, f := range fields {
 		key, value, _ := strings.Cut(f.text, "=")
 		a := Attribute{Key: strings.Clone(key), Value: strings.Clone(value), Line: l.target.Line, Column: f.column}
 		if err := l.check(a); err != nil {
@@ -149,6 +169,44 @@ func (l *line) parse(fields []field) error {
 	}
 	return nil
 }
+
+// joinFields returns the target that a line begins with, and the number of its
+// fields: lists have "host port", "address port name" and "address name", too.
+func (l *line) joinFields(fields []field) (text string, n int) {
+	text = fields[0].text
+	if len(fields) == 1 || text == "" || text[0] == '-' || strings.ContainsAny(text, ",@") || strings.Contains(text, "://") {
+		return text, 1
+	}
+	if _, ports, _, err := splitPorts(text); err != nil || ports != "" {
+		return text, 1
+	}
+	addr, err := netip.ParseAddr(strings.Trim(text, "[]"))
+	isAddr, port := err == nil, ""
+	second := strings.TrimSuffix(fields[1].text, "/tcp")
+	if strings.Trim(second, "0123456789,-") == "" && strings.Trim(second[:1], ",-") != "" {
+		port = second
+		n = 2
+	} else if isAddr && l.isName(fields[1].text) {
+		return addr.String() + "," + fields[1].text, 2
+	} else {
+		return text, 1
+	}
+	if isAddr && len(fields) > 2 && l.isName(fields[2].text) && isDigits(port) {
+		return addr.String() + "," + fields[2].text + "," + port, 3
+	}
+	if isAddr && addr.Is6() {
+		text = "[" + addr.String() + "]"
+	}
+	return text + ":" + port, n
+}
+
+// isName reports whether a word behind an address is the name to ask it for, and
+// neither an attribute nor a mistyped one.
+func (l *line) isName(word string) bool {
+	return strings.Contains(word, ".") && !strings.Contains(word, "=") && (l.known == nil || l.known(word) != nil)
+}
+
+func isDigits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 
 // ownAttributes are those that apply gives a meaning to.
 var ownAttributes = []string{"sni", "starttls", "tag"}
@@ -191,56 +249,6 @@ func (l *line) apply(defaults []Attribute) {
 	}
 }
 
-func (l *line) parseEndpoint(text string) error {
-	l.target.scheme = strings.Contains(text, "://")
-	if !l.target.scheme && strings.Contains(text, "/") {
-		return l.parsePrefix(text)
-	}
-	// Top lists have a rank before each name.
-	if rank, name, ok := strings.Cut(text, ","); ok && rank != "" && strings.Trim(rank, "0123456789") == "" {
-		text = name
-	}
-	e, err := dialer.ParseEndpoint(text)
-	l.target.Endpoint = e
-	return err
-}
-
-// parsePrefix reads "192.0.2.0/24", "192.0.2.0/24:8443", "2001:db8::/120" and
-// "[2001:db8::/120]:8443".
-func (l *line) parsePrefix(text string) error {
-	cidr, port, hasPort := text, "", false
-	if rest, ok := strings.CutPrefix(text, "["); ok {
-		cidr, port, ok = strings.Cut(rest, "]")
-		if !ok {
-			return fmt.Errorf("missing ] in %q", cutText(text))
-		}
-		if port != "" {
-			port, hasPort = strings.CutPrefix(port, ":")
-			if !hasPort {
-				return fmt.Errorf("unexpected %q after ]", cutText(port))
-			}
-		}
-	} else if i := strings.LastIndexByte(text, '/'); strings.Contains(text[i:], ":") {
-		var bits string
-		bits, port, hasPort = strings.Cut(text[i:], ":")
-		cidr = text[:i] + bits
-	}
-	prefix, err := netip.ParsePrefix(cidr)
-	if err != nil {
-		return fmt.Errorf("%q is neither a host nor a prefix; a URL begins with its scheme (https://)", cutText(text))
-	}
-	if bits := prefix.Addr().BitLen() - prefix.Bits(); bits > maxPrefixBits {
-		return fmt.Errorf("%q has %v addresses; at most 2^%d are scanned", cutText(text), new(big.Int).Lsh(big.NewInt(1), uint(bits)), maxPrefixBits)
-	}
-	if hasPort {
-		if l.target.Endpoint.Port, err = dialer.ParsePort(port); err != nil {
-			return err
-		}
-	}
-	l.prefix = prefix.Masked()
-	return nil
-}
-
 // field is a word of a line and where it stands.
 type field struct {
 	text   string
@@ -254,7 +262,8 @@ type fieldError struct {
 
 func (e *fieldError) Error() string { return e.err.Error() }
 
-// splitFields splits a line at white space, up to a "#" that begins a word.
+// splitFields splits a line at white space, up to a "#", ";" or "//" that begins
+// a word.
 // Double quotes keep white space in an attribute's value together; within them
 // a backslash takes the next character as it is. A word that ends in a comma
 // takes the next one too ("192.0.2.1, example.com").
@@ -264,7 +273,7 @@ func splitFields(s string) ([]field, error) {
 		for i < len(s) && isSpace(s[i]) {
 			i++
 		}
-		if i == len(s) || s[i] == '#' {
+		if i == len(s) || isComment(s, i) {
 			return fields, nil
 		}
 		start, word, joined := i, strings.Builder{}, true
@@ -277,7 +286,7 @@ func splitFields(s string) ([]field, error) {
 			for joined && i < len(s) && isSpace(s[i]) {
 				i++
 			}
-			joined = joined && i < len(s) && s[i] != '#'
+			joined = joined && i < len(s) && !isComment(s, i)
 		}
 		fields = append(fields, field{word.String(), start + 1})
 	}
@@ -301,6 +310,11 @@ func readWord(s string, i int, word *strings.Builder) (int, error) {
 		return i, &fieldError{start + 1, errors.New("missing closing quote")}
 	}
 	return i, nil
+}
+
+// isComment reports whether a comment begins at s[i], where a word would.
+func isComment(s string, i int) bool {
+	return s[i] == '#' || s[i] == ';' || strings.HasPrefix(s[i:], "//")
 }
 
 func isSpace(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' }

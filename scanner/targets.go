@@ -1,123 +1,118 @@
 package scanner
 
 import (
-	"bufio"
-	"errors"
-	"fmt"
 	"io"
 	"iter"
-	"net/netip"
-	"strings"
+
+	"certsweep/scanner/list"
 )
 
-// maxLine is the longest line of a target list, in bytes.
-const maxLine = 64 << 10
-
-const byteOrderMark = "\uFEFF"
-
-// ReadTargets reads a target list, one target a line, as it is asked for: a
-// host or address with or without a port, a URL, a prefix, which becomes a
-// target for each of its addresses, "ip,name", "ip,name,port" or "rank,name",
-// each followed by attributes. Blank lines and what follows a # are skipped; a
-// line @defaults gives its attributes to the lines below it.
+// ReadTargets reads a target list as it is asked for, in any of the forms that
+// package list reads: in certsweep's own, one target a line, that is a host or
+// address with or without a port, a URL, a prefix or range, "ip,name",
+// "ip,name,port" or "rank,name", each followed by attributes. A prefix, a range
+// and a list of ports become a target for each address and port. Blank lines and
+// comments are skipped; a line @defaults gives its attributes to the lines below
+// it.
 //
 // known is asked for each attribute that is not the reader's own, such as the
 // expectations of a check; its error makes the line one that makes no sense.
 // Nil knows none.
 //
-// A line that makes no sense, or is longer than 64 KiB, is a target whose Err
-// is set. The error of the sequence is that of r; it comes last.
+// A line that makes no sense, or is too long, is a target whose Err is set. The
+// error of the sequence is that of r; it comes last.
 func ReadTargets(r io.Reader, known func(key string) error) iter.Seq2[Target, error] {
-	return readLines(r, known, yieldTargets)
+	return Expand(ReadLines(list.NewReader(r, list.Auto).All(), known))
 }
 
-// ReadLines reads a target list as ReadTargets does, for those who want to know
-// what it says and not whom to dial: a prefix is one target, whose Endpoint has
-// no host, and a line @defaults is yielded too.
-func ReadLines(r io.Reader, known func(key string) error) iter.Seq2[Target, error] {
-	return readLines(r, known, yieldWhole)
-}
-
-// readLines hands the lines to yieldLine, which returns false to end it.
-func readLines(r io.Reader, known func(key string) error, yieldLine func(l line, defaults []Attribute, yield func(Target, error) bool) bool) iter.Seq2[Target, error] {
+// ReadLines reads the lines of a target list, for those who want to know what it
+// says and not whom to dial: a prefix, a range or a host with several ports is
+// one target, and a line @defaults is yielded too. [Expand] makes of them what
+// ReadTargets yields.
+func ReadLines(lines iter.Seq2[list.Line, error], known func(key string) error) iter.Seq2[Target, error] {
 	return func(yield func(Target, error) bool) {
-		lines := bufio.NewReaderSize(r, maxLine+2) // with CR and LF
 		var defaults []Attribute
-		for number := 1; ; number++ {
-			text, long, err := readLine(lines)
-			if err != nil && !errors.Is(err, io.EOF) {
-				yield(Target{}, fmt.Errorf("line %d: %w", number, err))
+		for from, err := range lines {
+			if err != nil {
+				yield(Target{}, err)
 				return
 			}
-			l, ok := parseLine(number, text, long, known)
-			if ok && !yieldLine(l, defaults, yield) || err != nil {
-				return
+			l, ok := parseLine(from, known)
+			if !ok {
+				continue
 			}
-			if l.defaults && l.target.Err == nil {
+			switch t := &l.target; {
+			case t.Err != nil:
+			case t.IsDefaults:
 				defaults = l.attributes
+				l.apply(nil)
+			default:
+				l.apply(defaults)
 			}
-		}
-	}
-}
-
-// yieldTargets yields the targets of one line.
-func yieldTargets(l line, defaults []Attribute, yield func(Target, error) bool) bool {
-	switch {
-	case l.target.Err != nil:
-		return yield(l.target, nil)
-	case l.defaults:
-		return true
-	}
-	l.apply(defaults)
-	if !l.prefix.IsValid() {
-		return yield(l.target, nil)
-	}
-	for addr := range addresses(l.prefix) {
-		l.target.Endpoint.Host = addr.Unmap().String()
-		if !yield(l.target, nil) {
-			return false
-		}
-	}
-	return true
-}
-
-// yieldWhole yields one line as one target.
-func yieldWhole(l line, defaults []Attribute, yield func(Target, error) bool) bool {
-	if l.target.Err == nil {
-		if l.target.IsDefaults = l.defaults; l.defaults {
-			defaults = nil
-		}
-		l.apply(defaults)
-	}
-	return yield(l.target, nil)
-}
-
-// readLine returns a line without its end, or the beginning of one that is
-// too long. With io.EOF comes what stood behind the last line end.
-func readLine(r *bufio.Reader) (text string, long bool, err error) {
-	b, err := r.ReadSlice('\n')
-	// A record shows a kilobyte of it, the rest need not be copied.
-	long = errors.Is(err, bufio.ErrBufferFull)
-	if long {
-		text = string(b[:2*maxText])
-	} else {
-		text = strings.TrimRight(string(b), "\r\n")
-		long = len(text) > maxLine
-	}
-	for errors.Is(err, bufio.ErrBufferFull) {
-		_, err = r.ReadSlice('\n')
-	}
-	return strings.TrimPrefix(text, byteOrderMark), long, err
-}
-
-// addresses yields every address of a prefix, the first and the last too: what
-// they mean is up to the network behind it.
-func addresses(p netip.Prefix) iter.Seq[netip.Addr] {
-	return func(yield func(netip.Addr) bool) {
-		for addr := p.Addr(); addr.IsValid() && p.Contains(addr); addr = addr.Next() {
-			if !yield(addr) {
+			if !yield(l.target, nil) {
 				return
 			}
 		}
 	}
+}
+
+// Expand yields the targets of lines that [ReadLines] has read.
+func Expand(lines iter.Seq2[Target, error]) iter.Seq2[Target, error] {
+	return func(yield func(Target, error) bool) {
+		for t, err := range lines {
+			if t.IsDefaults {
+				continue
+			}
+			if err != nil || t.block == nil {
+				if !yield(t, err) {
+					return
+				}
+				continue
+			}
+			for i := range t.count(nil) {
+				if !yield(t.at(i, nil), nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// count returns the number of endpoints that a line stands for, if ports are
+// those of a line that gives none.
+func (t *Target) count(ports []uint16) uint64 {
+	n := uint64(1)
+	if t.block != nil {
+		n = t.block.hosts()
+		if own := t.block.portCount(); own > 0 {
+			return n * own
+		}
+	}
+	if t.Endpoint.Port == 0 && len(ports) > 0 && t.Err == nil {
+		n *= uint64(len(ports))
+	}
+	return n
+}
+
+// at returns the i-th of them.
+func (t *Target) at(i uint64, ports []uint16) Target {
+	one := *t
+	one.block = nil
+	if t.Err != nil {
+		return one
+	}
+	host := i
+	if t.block != nil && t.block.ports != nil {
+		n := t.block.portCount()
+		host, one.Endpoint.Port = i/n, t.block.port(i%n)
+	} else if t.Endpoint.Port == 0 && len(ports) > 0 {
+		n := uint64(len(ports))
+		host, one.Endpoint.Port = i/n, ports[i%n]
+	}
+	if t.block != nil {
+		if addr, ok := t.block.host(host); ok {
+			one.Endpoint.Host = addr.String()
+		}
+	}
+	return one
 }

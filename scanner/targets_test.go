@@ -12,6 +12,7 @@ import (
 
 	"certsweep/dialer"
 	"certsweep/results"
+	"certsweep/scanner/list"
 )
 
 // read returns the targets of a list.
@@ -76,6 +77,50 @@ func TestReadTargets(t *testing.T) {
 		{"mx.test starttls=smtp", "mx.test starttls=smtp"},
 		{"192.0.2.0/31 sni=x.test", "192.0.2.0 sni=x.test | 192.0.2.1 sni=x.test"},
 		{"# a comment", ""},
+		{"; a comment", ""},
+		{"// a comment", ""},
+		{"example.com ; a comment", "example.com"},
+		{"example.com // a comment", "example.com"},
+		{"example.com,8443", "example.com:8443"},
+		{"example.com 8443", "example.com:8443"},
+		{"example.com\t8443", "example.com:8443"},
+		{"example.com 8443/tcp sni=x.test", "example.com:8443 sni=x.test"},
+		{"2001:db8::1 8443", "[2001:db8::1]:8443"},
+		{"192.0.2.1 8443 example.com", "192.0.2.1:8443 sni=example.com"},
+		{"192.0.2.1\t8443\texample.com tag=x", "192.0.2.1:8443 sni=example.com"},
+		{"192.0.2.1,8443,example.com", "192.0.2.1:8443 sni=example.com"},
+		{"192.0.2.1 example.com", "192.0.2.1 sni=example.com"},
+		{"192.0.2.1,example.com,edge,8443", "192.0.2.1:8443 sni=example.com"},
+		{"192.0.2.1,,,8443", "192.0.2.1:8443"},
+		{"192.0.2.1,,edge,", "192.0.2.1"},
+		{",example.com,,8443", "example.com:8443"},
+		{",example.com,edge", "example.com"},
+		{"192.0.2.1,example.com,edge", "192.0.2.1 sni=example.com"},
+		{`"192.0.2.1","example.com"`, "192.0.2.1 sni=example.com"},
+		{"https://example.com,1000", "example.com:443"},
+		{"https://example.com:8443/x,7", "example.com:8443"},
+		{"http://example.com", "example.com:443"},
+		{"http://example.com:80/x", "example.com:443"},
+		{"http://example.com:8080", "example.com:8080"},
+		{"https://user@example.com/", "example.com:443"},
+		{"user@example.com:8443", "example.com:8443"},
+		{"*.example.com", "example.com"},
+		{"*.example.com:8443", "example.com:8443"},
+		{"192.0.2.1-192.0.2.3", "192.0.2.1 | 192.0.2.2 | 192.0.2.3"},
+		{"192.0.2.254-192.0.3.1:8443", "192.0.2.254:8443 | 192.0.2.255:8443 | 192.0.3.0:8443 | 192.0.3.1:8443"},
+		{"192.0.2.1-3", "192.0.2.1 | 192.0.2.2 | 192.0.2.3"},
+		{"192.0.1-2.0-1:8443", "192.0.1.0:8443 | 192.0.1.1:8443 | 192.0.2.0:8443 | 192.0.2.1:8443"},
+		{"2001:db8::ffff-2001:db8::1:1", "[2001:db8::ffff] | [2001:db8::1:0] | [2001:db8::1:1]"},
+		{"[2001:db8::1-2001:db8::2]:8443", "[2001:db8::1]:8443 | [2001:db8::2]:8443"},
+		{"example.com:443,8443", "example.com:443 | example.com:8443"},
+		{"example.com 443,8443", "example.com:443 | example.com:8443"},
+		{"example.com:8443,443-445,444", "example.com:443 | example.com:444 | example.com:445 | example.com:8443"},
+		{"example.com:443,443", "example.com:443"},
+		{"[2001:db8::1]:443,8443 sni=x.test", "[2001:db8::1]:443 sni=x.test | [2001:db8::1]:8443 sni=x.test"},
+		{"192.0.2.0/31:1-2", "192.0.2.0:1 | 192.0.2.0:2 | 192.0.2.1:1 | 192.0.2.1:2"},
+		{"a-b.example.com", "a-b.example.com"},
+		{"1-2.example.com", "1-2.example.com"},
+		{"xn--p1b6ci4b4b3a.xn--p1ai", "xn--p1b6ci4b4b3a.xn--p1ai"},
 		{"", ""},
 		{" \t\v\f", ""},
 	} {
@@ -113,18 +158,33 @@ func TestReadTargetsNonsense(t *testing.T) {
 		"[2001:db8::/127":              "missing ]",
 		"2001:db8::1::2":               "not an IPv6 address",
 		"2001:db8::1:99999":            "not an IPv6 address",
-		"http://example.com":           "write https://",
 		"gopher://example.com":         `unknown scheme "gopher"`,
 		"https://":                     "it is empty",
 		"https://user:pw@example.com":  "user information",
 		"example..com":                 "a label is empty",
-		"-example.com":                 "hyphen",
+		"-example.com":                 "an option",
 		"exa mple.com":                 "unknown attribute",
 		"example!.com":                 "character",
 		strings.Repeat("a", 64):        "a label is longer",
 		strings.Repeat("a.", 150):      "longer than 253",
-		"192.0.2.1,example.com,8443,x": "is not address,name",
-		"example.com,192.0.2.1":        "is not address,name",
+		"192.0.2.1,example.com,8443,x": "not a port",
+		"a.test,b.test,tag,443":        "write host,port, address,name",
+		"-p":                           "an option of a command",
+		"443-445":                      "is a range of numbers",
+		"example.com:445-443":          "ends before it begins",
+		"example.com:443,x":            "not a port",
+		"192.0.2.9-192.0.2.1":          "ends before it begins",
+		"10.0.0.1-2001:db8::1":         "one kind of address",
+		"0.0.0.0-2001:db8::":           "one kind of address",
+		"2001:db8::-2001:db9::":        "too many addresses",
+		"10.0.0-1":                     "is not a range of addresses",
+		"10.0.0.300-400":               "is not a range of addresses",
+		"host.443-445":                 "a range of numbers",
+		"0x7f000001":                   "ends in a number",
+		"user:pw@host.test":            "not a port",
+		"192.0.2.1 443 optionl":        "unknown attribute",
+		"192.0.2.1:443 8443":           "unknown attribute",
+		"example.com,192.0.2.1":        "write host,port, address,name",
 		"example.com sni=":             "it is empty",
 		"example.com sni=a..b":         "column 13",
 		"example.com starttls=http":    "not a STARTTLS protocol (known: ftp",
@@ -153,9 +213,9 @@ func TestReadTargetsNonsense(t *testing.T) {
 }
 
 func TestReadTargetsLongLines(t *testing.T) {
-	fits := "# " + strings.Repeat("x", maxLine-2)
-	list := "a.test\n" + fits + "\r\n" + strings.Repeat("é", 1<<19) + "\nb.test\n" + fits + "x\nc.test"
-	for _, reader := range []io.Reader{strings.NewReader(list), iotest.OneByteReader(strings.NewReader(list))} {
+	fits := "# " + strings.Repeat("x", list.MaxLine-2)
+	text := "a.test\n" + fits + "\r\n" + strings.Repeat("é", 1<<19) + "\nb.test\n" + fits + "x\nc.test"
+	for _, reader := range []io.Reader{strings.NewReader(text), iotest.OneByteReader(strings.NewReader(text))} {
 		var got []string
 		for target, err := range ReadTargets(reader, expectation) {
 			if err != nil {
@@ -225,7 +285,7 @@ d.test
 }
 
 func TestReadLines(t *testing.T) {
-	const list = `
+	const text = `
 0.0.0.0/0:8443
 @defaults tag=x tls=1.3
 a.test optional # no more
@@ -246,7 +306,7 @@ a.test optional # no more
 		{5, "@defaults nonsense", "", false, nil, true},
 	}
 	var got []line
-	for target, err := range ReadLines(strings.NewReader(list), expectation) {
+	for target, err := range ReadLines(list.NewReader(strings.NewReader(text), list.Auto).All(), expectation) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -69,7 +69,11 @@ func (e *environment) check(args []string) error {
 		return o.unknown(e.stdout, err)
 	}
 	defer c.close()
-	return c.finish(c.run())
+	err = c.finish(c.run())
+	if c.list.in != nil && !o.scan.quiet {
+		c.list.in.Remarks.Tell(e.stderr)
+	}
+	return err
 }
 
 // openCheck reads and opens all that a check needs before anything is dialed.
@@ -189,7 +193,7 @@ type check struct {
 	*environment
 	options *checkOptions
 	scanner *scanner.Scanner // nil with --from
-	list    *list
+	list    *targetList
 	policy  *policy.Policy
 	reports *reports
 	summary policy.Summary

@@ -24,6 +24,7 @@ import (
 	"certsweep/results"
 	"certsweep/results/policy"
 	"certsweep/scanner"
+	"certsweep/scanner/list"
 )
 
 // TestUnknownAttribute: what is said of an attribute is the policy's word, in a
@@ -217,7 +218,7 @@ func TestCheckSpoolIsBounded(t *testing.T) {
 	go func() {
 		defer w.Close()
 		comment := bytes.Repeat([]byte(strings.Repeat("#", 1<<10)+"\n"), 1<<10)
-		for range maxSpool>>20 + 1 {
+		for range scan.MaxSpool>>20 + 1 {
 			if _, err := w.Write(comment); err != nil {
 				return
 			}
@@ -235,9 +236,9 @@ func TestSavedList(t *testing.T) {
 	read := func() iter.Seq2[scanner.Target, error] {
 		return scanner.Defaults{}.Apply(scanner.ReadTargets(strings.NewReader(text), nil))
 	}
-	list := &savedList{lines: make(map[string][]int)}
-	for target := range scanner.ReadLines(strings.NewReader(text), nil) {
-		list.add(target)
+	saved := &savedList{lines: make(map[string][]int)}
+	for target := range scanner.ReadLines(list.NewReader(strings.NewReader(text), list.Auto).All(), nil) {
+		saved.add(target)
 	}
 	for _, test := range []struct {
 		line        int
@@ -254,12 +255,12 @@ func TestSavedList(t *testing.T) {
 		{6, "192.0.2.0/30", "192.0.2.9", 6}, // none of its addresses
 	} {
 		r := &results.Record{Line: test.line, Input: test.input, Host: test.host, Port: 443}
-		if list.join(r); r.Line != test.want {
+		if saved.join(r); r.Line != test.want {
 			t.Errorf("%s of line %d is on line %d, want %d", test.input, test.line, r.Line, test.want)
 		}
 	}
 	missing := func() (hosts []string) {
-		for r, err := range list.missing(read()) {
+		for r, err := range saved.missing(read()) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -271,8 +272,8 @@ func TestSavedList(t *testing.T) {
 		t.Errorf("no record is about %q, want %q", got, want)
 	}
 	// Of two lines with one text, another list's record may mean either.
-	list.join(&results.Record{Line: 7, Input: "a", Host: "a", Port: 443})
-	list.join(&results.Record{Line: 7, Input: "c", Host: "c", Port: 443})
+	saved.join(&results.Record{Line: 7, Input: "a", Host: "a", Port: 443})
+	saved.join(&results.Record{Line: 7, Input: "c", Host: "c", Port: 443})
 	if got, want := missing(), []string{"6 192.0.2.0", "6 192.0.2.3"}; !slices.Equal(got, want) {
 		t.Errorf("no record is about %q, want %q", got, want)
 	}

@@ -13,8 +13,8 @@ func (o *checkOptions) command() *flags.Command {
 		Prefix:  environmentPrefix,
 		Summary: "certsweep check tells what is wrong with a list's certificates, and gates on it.",
 		Usage: []flags.Line{
-			{Text: "certsweep check [flags] [FILE|-]...", Meaning: "scan the list, and judge what it finds"},
-			{Text: "certsweep check --from RECORDS.jsonl [flags] [FILE|-]...", Meaning: "judge saved records, without network"},
+			{Text: "certsweep check [flags] [TARGET|FILE|-]...", Meaning: "scan the list, and judge what it finds"},
+			{Text: "certsweep check --from RECORDS.jsonl [flags] [TARGET|FILE|-]...", Meaning: "judge saved records, without network"},
 		},
 		Groups: scan.Groups,
 		Flags:  o.flags(),

@@ -26,11 +26,11 @@ func (e *environment) demo(args []string) error {
 	if done, err := e.inform(described, o); done {
 		return err
 	}
+	if len(described.Args())+len(o.Targets) > 0 {
+		return usageError("demo brings its own targets: to scan yours, leave out the word demo")
+	}
 	if err := o.validate(described); err != nil {
 		return err
-	}
-	if len(o.Files)+len(o.Targets) > 0 {
-		return usageError("demo brings its own targets: to scan yours, leave out the word demo")
 	}
 	if o.resume {
 		return usageError("demo has other ports each time: there is nothing to --resume")

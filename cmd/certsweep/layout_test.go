@@ -67,6 +67,7 @@ func TestImportsRunOneWay(t *testing.T) {
 	}{
 		{"certsweep/cmd/internal", []string{"cmd"}},
 		{"certsweep/cmd", nil},
+		{"certsweep/scanner/list", []string{"cmd", "scanner"}},
 		{"certsweep/scanner", []string{"cmd"}},
 		{"certsweep/dialer/dialertest", []string{"cmd/certsweep"}},
 		{"certsweep/dialer/starttls", []string{"dialer"}},
@@ -97,11 +98,11 @@ func TestImportsRunOneWay(t *testing.T) {
 }
 
 // TestRoomsByThemselves: a STARTTLS protocol is spoken, a hello is written and
-// read, and a certificate is read without sight of anything else of certsweep;
+// read, a certificate and a list are read without sight of anything else of certsweep;
 // a server is fingerprinted with hellos alone; and the servers of reach meet the
 // dialer in tests alone.
 func TestRoomsByThemselves(t *testing.T) {
-	rooms := map[string]int{"dialer/starttls": 0, "dialer/hello": 0, "results/certificate": 0, "dialer/fingerprint": 0}
+	rooms := map[string]int{"dialer/starttls": 0, "dialer/hello": 0, "results/certificate": 0, "dialer/fingerprint": 0, "scanner/list": 0}
 	neighbours := map[string]string{"dialer/fingerprint": "certsweep/dialer/hello"}
 	for _, f := range sourceFiles(t) {
 		if within(f.dir, "dialer/reach") {

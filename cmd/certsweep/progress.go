@@ -141,7 +141,7 @@ func countInput(in *scan.Input, complete func(iter.Seq2[scanner.Target, error]) 
 		return 0, err
 	}
 	defer again.Close()
-	return count(complete(scanner.ReadTargets(again, scan.KnownAttribute)))
+	return count(complete(again.Targets()))
 }
 
 // count returns the number of targets, unless they are too many.

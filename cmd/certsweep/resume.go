@@ -50,7 +50,7 @@ func (e *environment) checkJournal(o *options, in *scan.Input, journal *scanner.
 		return 0, process.Fail(process.StatusUsage, err)
 	}
 	defer again.Close()
-	targets := o.Complete()(scanner.ReadTargets(again, scan.KnownAttribute))
+	targets := o.Complete()(again.Targets())
 	total, err = journal.Check(func(yield func(scanner.Target, error) bool) {
 		for t, err := range targets {
 			if e.stop.Err() != nil || !yield(t, err) {

@@ -59,6 +59,11 @@ func (e *environment) scan(args []string) error {
 		return err
 	}
 	defer in.Close()
+	if o.Strict {
+		if err := in.CheckStrictly(e.stop); err != nil {
+			return err
+		}
+	}
 	if o.resume && !in.Countable {
 		return usageError("--resume reads the list twice: name its files instead of standard input or a pipe")
 	}
@@ -72,7 +77,7 @@ func (e *environment) scan(args []string) error {
 	if in.Countable {
 		count = func() (int, error) { return countInput(in, complete) }
 	}
-	targets := complete(scan.NotEmpty(scanner.ReadTargets(in, scan.KnownAttribute)))
+	targets := complete(scan.NotEmpty(in.Targets()))
 	out, err := process.Await(e.stop, func() (*output, error) { return openOutput(o, e.stdout) })
 	if err != nil {
 		return err
@@ -85,7 +90,11 @@ func (e *environment) scan(args []string) error {
 		targets = journal.Rest(targets)
 		count = func() (int, error) { return total - journal.Len(), nil }
 	}
-	return e.sweep(o, s, d, targets, count, out)
+	err = e.sweep(o, s, d, targets, count, out)
+	if !o.quiet {
+		in.Remarks.Tell(e.stderr)
+	}
+	return err
 }
 
 // inform answers --help, -h and --version.

@@ -19,7 +19,8 @@ import (
 
 // TestScripts runs the scripts in testdata/script. Each has the farm of
 // dialertest at hand: $root is the file of its trust anchor, and for the case
-// "tls12-rsa" $TLS12_RSA is the target "address,name,port". Beside testscript's
+// "tls12-rsa" $TLS12_RSA is the target "address,name,port"; $lists is
+// testdata/lists. Beside testscript's
 // own, there are the commands
 //
 //	status N certsweep ...   run, and expect the exit status N
@@ -48,7 +49,9 @@ func TestScripts(t *testing.T) {
 				}
 				env.Setenv(name, file)
 			}
-			return nil
+			lists, err := filepath.Abs("../../testdata/lists")
+			env.Setenv("lists", lists)
+			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status": scriptStatus,

@@ -16,15 +16,16 @@ func (o *options) command() *flags.Command {
 		Prefix:  environmentPrefix,
 		Summary: "certsweep scans lists of TLS endpoints and writes one JSON line for each.",
 		Usage: []flags.Line{
-			{Text: "certsweep [flags] [FILE|-]...", Meaning: "scan the targets in each FILE, or in standard input"},
-			{Text: "certsweep check [flags] [FILE|-]...", Meaning: "scan, print what is wrong, and gate on it: see `certsweep check --help`"},
+			{Text: "certsweep [flags] [TARGET|FILE|-]...", Meaning: "scan each TARGET, and those in each FILE, or in standard input"},
+			{Text: "certsweep check [flags] [TARGET|FILE|-]...", Meaning: "scan, print what is wrong, and gate on it: see `certsweep check --help`"},
 			{Text: "certsweep demo [flags]", Meaning: "scan a farm of loopback servers that it starts itself"},
 		},
 		Groups: scan.Groups,
 		Flags:  o.flags(),
 		Notes: []flags.Note{
-			{Title: "Targets, one a line", Text: "host, host:port, address, [v6]:port, URL, prefix/bits, address,name[,port], rank,name; " +
-				"then attributes: sni=NAME starttls=PROTO tag=TEXT."},
+			{Title: "Targets, one a line", Text: "host, host:port, address, [v6]:port, URL, prefix/bits, ranges, address,name[,port], rank,name; " +
+				"then attributes: sni=NAME starttls=PROTO tag=TEXT. Lists of nmap, masscan, zmap, zgrab2, tlsx and httpx, CSV with a header and JSON are read as they are, " +
+				"compressed or not."},
 			environmentNote("CERTSWEEP_CONCURRENCY=200"),
 		},
 		Exit: []flags.Line{

@@ -16,6 +16,7 @@ const (
 const (
 	GroupFails     = "What fails"
 	GroupReports   = "Reports"
+	GroupLists     = "Lists"
 	GroupScanning  = "Scanning"
 	GroupAddresses = "Addresses"
 	GroupHandshake = "Handshake"
@@ -24,7 +25,7 @@ const (
 )
 
 // Groups are these, in the order in which they are listed.
-var Groups = []string{GroupFails, GroupReports, GroupScanning, GroupAddresses, GroupHandshake, GroupTrust, GroupOutput}
+var Groups = []string{GroupFails, GroupReports, GroupLists, GroupScanning, GroupAddresses, GroupHandshake, GroupTrust, GroupOutput}
 
 // VersionNames are the values of a flag that takes a TLS version.
 var VersionNames = []string{"1.0", "1.1", "1.2", "1.3"}
@@ -32,13 +33,11 @@ var VersionNames = []string{"1.0", "1.1", "1.2", "1.3"}
 // Flags describes the flags that say what to scan, and how. A new one is a row
 // here, or in a file of its own with what it does.
 func (o *Options) Flags() []flags.Flag {
-	return slices.Concat(o.scanningFlags(), o.addressFlags(), o.handshakeFlags(), o.surveyFlags(), o.trustFlags(), o.recordFlags())
+	return slices.Concat(o.listFlags(), o.scanningFlags(), o.addressFlags(), o.handshakeFlags(), o.surveyFlags(), o.trustFlags(), o.recordFlags())
 }
 
 func (o *Options) scanningFlags() []flags.Flag {
 	return []flags.Flag{
-		{Name: "target", Shorthand: "t", Argument: "T", To: &o.Targets, Group: GroupScanning, Common: OfScan | OfCheck, Brief: "a target, as a line of a list; repeatable",
-			Text: "a target, as a line of a list, attributes included; repeatable"},
 		{Name: "concurrency", Shorthand: "c", Argument: "N", To: &o.Concurrency, Group: GroupScanning, Common: OfScan, Brief: "concurrent targets",
 			Text: "concurrent targets; reduced, with a warning, if the open-file limit is lower"},
 		{Name: "timeout", Argument: "D", To: &o.Timeout, Group: GroupScanning, Common: OfScan, Brief: "hard limit for one target",

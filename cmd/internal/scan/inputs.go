@@ -7,173 +7,195 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"strings"
 
 	"certsweep/cmd/internal/process"
+	"certsweep/scanner"
+	"certsweep/scanner/list"
 )
 
 // Input is everything that targets are read from, in order: as one list, so
 // that a line number means one line.
 type Input struct {
-	io.Reader
-	files []*os.File
-	parts []*wholeLines // of the Reader, in order
+	format list.Format
+	parts  []*part
 	// Countable says that it can be read twice, so that its targets may be
 	// counted for a progress bar.
 	Countable bool
-	names     []string
-	targets   []string
+	// Remarks are what there is to say of the lists once they were read.
+	Remarks Remarks
+}
+
+// part is one of the lists of an input.
+type part struct {
+	name   string // "" for --target, "-" for standard input
+	format list.Format
+	file   io.ReadCloser // for the first reading
+	// open opens it for another reading; nil if there can be none.
+	open  func() (io.ReadCloser, error)
+	lines *list.Reader // of the reading that is going on, or was the last
 }
 
 // OpenInput opens all files before anything is dialed. A read that waits for
 // a pipe ends with stop.
 func (o *Options) OpenInput(stop context.Context, stdin *os.File, stdinIsTerminal bool) (*Input, error) {
-	in := &Input{targets: o.Targets, Countable: true}
+	in := &Input{format: list.Format(o.InputFormat), Countable: true}
 	names := o.Files
 	if len(names) == 0 && o.ReadsStdin(stdinIsTerminal) {
 		names = []string{"-"}
 	}
 	if len(names) == 0 && len(o.Targets) == 0 {
-		return nil, process.Usage("no targets: name a FILE, pipe a list into standard input, or use --target\nsee --help")
+		return nil, process.Usage("no targets: name a host or a FILE, or pipe a list into standard input\nsee --help")
 	}
-	in.add("", in.targetLines())
+	if len(o.Targets) > 0 {
+		in.addText("", list.Text, []byte(strings.Join(o.Targets, "\n")+"\n"))
+	}
 	for _, name := range names {
-		file := stdin
-		if name != "-" {
-			var err error
-			if file, err = process.Await(stop, func() (*os.File, error) { return os.Open(name) }); err != nil {
-				in.Close()
-				return nil, process.StoppedOr(stop, process.Fail(process.StatusUsage, err))
-			}
-			in.files = append(in.files, file)
-		}
-		info, err := file.Stat()
-		if err == nil && info.IsDir() {
-			err = &fs.PathError{Op: "read", Path: name, Err: errors.New("is a directory")}
-		}
-		if err != nil {
+		if err := in.openFile(stop, name, stdin); err != nil {
 			in.Close()
-			return nil, process.Fail(process.StatusUsage, err)
+			return nil, process.StoppedOr(stop, process.Fail(process.StatusUsage, err))
 		}
-		var r io.Reader = file
-		if !info.Mode().IsRegular() || name == "-" {
-			in.Countable = false
-			r = process.Interruptible(stop, file)
-		}
-		in.add(name, r)
 	}
-	in.names = names
-	in.join()
 	return in, nil
 }
 
-func (in *Input) add(name string, r io.Reader) {
-	in.parts = append(in.parts, &wholeLines{name: name, r: r})
+func (in *Input) openFile(stop context.Context, name string, stdin *os.File) (err error) {
+	file, open := stdin, (func() (io.ReadCloser, error))(nil)
+	if name != "-" {
+		open = func() (io.ReadCloser, error) { return os.Open(name) }
+		if file, err = process.Await(stop, func() (*os.File, error) { return os.Open(name) }); err != nil {
+			return err
+		}
+	}
+	info, err := file.Stat()
+	if err == nil && info.IsDir() {
+		err = &fs.PathError{Op: "read", Path: name, Err: errors.New("is a directory")}
+	}
+	if err != nil {
+		file.Close()
+		return err
+	}
+	p := &part{name: name, format: in.format, file: file, open: open}
+	if !info.Mode().IsRegular() || name == "-" {
+		in.Countable, p.open = false, nil
+		p.file = readCloser{process.Interruptible(stop, file), file}
+	}
+	in.parts = append(in.parts, p)
+	return nil
 }
 
-func (in *Input) join() {
-	var readers []io.Reader
-	for _, part := range in.parts {
-		readers = append(readers, part)
+type readCloser struct {
+	io.Reader
+	io.Closer
+}
+
+// addText adds a list that is in memory.
+func (in *Input) addText(name string, format list.Format, text []byte) {
+	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text)), nil }
+	file, _ := open()
+	in.parts = append(in.parts, &part{name: name, format: format, file: file, open: open})
+}
+
+// lines yields the lines of all lists, numbered as those of one.
+func (in *Input) lines() iter.Seq2[list.Line, error] {
+	return func(yield func(list.Line, error) bool) {
+		before := 0
+		for _, p := range in.parts {
+			p.lines = list.NewReader(p.file, p.format)
+			for line, err := range p.lines.All() {
+				line.Number += before
+				if err != nil {
+					err = fmt.Errorf("%s: %w", p.title(), err)
+				}
+				if !yield(line, err) {
+					return
+				}
+			}
+			before += p.lines.Lines()
+		}
 	}
-	in.Reader = io.MultiReader(readers...)
+}
+
+// Targets yields the targets of the lists, as [Input.ReadLines] reads them.
+func (in *Input) Targets() iter.Seq2[scanner.Target, error] { return scanner.Expand(in.ReadLines()) }
+
+// ReadLines reads the lines, and remarks upon what they say.
+func (in *Input) ReadLines() iter.Seq2[scanner.Target, error] {
+	return in.Remarks.of(scanner.ReadLines(in.lines(), KnownAttribute), in.Locate)
 }
 
 // Locate returns the name of the file that a line is in, "" for --target and
 // "-" for standard input, and the line's number there. The line must have been
 // read.
 func (in *Input) Locate(line int) (name string, number int) {
-	for _, part := range in.parts {
-		if line <= part.lines {
-			return part.name, line
+	for _, p := range in.parts {
+		if p.lines == nil {
+			break
 		}
-		line -= part.lines
+		if line <= p.lines.Lines() {
+			return p.name, line
+		}
+		line -= p.lines.Lines()
 	}
 	return "", 0
 }
 
-func (in *Input) targetLines() io.Reader {
-	if len(in.targets) == 0 {
-		return strings.NewReader("")
+// title is what messages call the list.
+func (p *part) title() string {
+	switch p.name {
+	case "":
+		return "--target"
+	case "-":
+		return "standard input"
 	}
-	return strings.NewReader(strings.Join(in.targets, "\n") + "\n")
+	return p.name
 }
 
-// Again returns a second reader of the same list.
-func (in *Input) Again() (io.ReadCloser, error) {
-	second := &Input{}
-	second.add("", in.targetLines())
-	for _, name := range in.names {
-		file, err := os.Open(name)
+// Again returns the same lists for another reading.
+func (in *Input) Again() (*Input, error) {
+	second := &Input{format: in.format, Countable: in.Countable}
+	for _, p := range in.parts {
+		file, err := p.open()
 		if err != nil {
 			second.Close()
 			return nil, err
 		}
-		second.files = append(second.files, file)
-		second.add(name, file)
+		second.parts = append(second.parts, &part{name: p.name, format: p.format, file: file, open: p.open})
 	}
-	second.join()
 	return second, nil
+}
+
+// MaxSpool bounds lists that can be read only once, such as a pipe, if they have
+// to be read twice. It is some three million lines.
+const MaxSpool = 64 << 20
+
+// Spool reads into memory what could not be read twice otherwise.
+func (in *Input) Spool() error {
+	room := int64(MaxSpool)
+	for _, p := range in.parts {
+		if p.open != nil {
+			continue
+		}
+		data, err := io.ReadAll(io.LimitReader(p.file, room+1))
+		if err != nil {
+			return process.Usage("reading targets: %s: %w", p.title(), err)
+		}
+		if room -= int64(len(data)); room < 0 {
+			return process.Usage("the list on standard input or a pipe is longer than %d MiB: write it to a file, and name that", MaxSpool>>20)
+		}
+		p.open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
+		p.file, _ = p.open()
+	}
+	in.Countable = true
+	return nil
 }
 
 // Close closes the files.
 func (in *Input) Close() error {
-	for _, f := range in.files {
-		f.Close()
+	for _, p := range in.parts {
+		p.file.Close()
 	}
 	return nil
-}
-
-// wholeLines ends a last line that has no end of its own, so that it does not
-// run on into the next file.
-type wholeLines struct {
-	name  string
-	r     io.Reader
-	lines int  // that were read
-	open  bool // the last byte read was not a line's end
-	begun bool
-}
-
-// foreign says what a file is that begins like this and is no list as it stands.
-func foreign(first []byte) string {
-	for _, known := range []struct{ magic, what string }{
-		{"\x1f\x8b", "compressed with gzip: decompress it (zcat)"},
-		{"\x28\xb5\x2f\xfd", "compressed with zstd: decompress it (zstdcat)"},
-		{"BZh", "compressed with bzip2: decompress it (bzcat)"},
-		{"\xfd7zXZ", "compressed with xz: decompress it (xzcat)"},
-		{"PK\x03\x04", "a zip archive: take the list out of it (unzip -p)"},
-		{"\xff\xfe", "UTF-16: convert it to UTF-8 (iconv -f UTF-16 -t UTF-8)"},
-		{"\xfe\xff", "UTF-16: convert it to UTF-8 (iconv -f UTF-16 -t UTF-8)"},
-	} {
-		if strings.HasPrefix(string(first), known.magic) {
-			return known.what
-		}
-	}
-	return ""
-}
-
-func (w *wholeLines) Read(p []byte) (int, error) {
-	n, err := w.r.Read(p)
-	if n > 0 && !w.begun {
-		w.begun = true
-		if what := foreign(p[:n]); what != "" {
-			return 0, fmt.Errorf("%s is %s", w.name, what)
-		}
-	}
-	if n > 0 {
-		w.open = p[n-1] != '\n'
-		w.lines += bytes.Count(p[:n], []byte{'\n'})
-	}
-	if n == 0 && err == io.EOF && w.open && len(p) > 0 {
-		w.open = false
-		w.lines++
-		p[0] = '\n'
-		return 1, nil
-	}
-	if n > 0 && err == io.EOF {
-		// The end comes again with the next read.
-		err = nil
-	}
-	return n, err
 }

@@ -2,23 +2,23 @@ package scan
 
 import (
 	"fmt"
-	"io"
 	"slices"
-	"strings"
 	"testing"
+
+	"certsweep/scanner/list"
 )
 
 // TestInputLocates lines of several inputs, also where the last line of one has
 // no end.
 func TestInputLocates(t *testing.T) {
 	in := &Input{}
-	in.add("", strings.NewReader("t\n"))
-	in.add("a", strings.NewReader("1\r\n\n3"))
-	in.add("empty", strings.NewReader(""))
-	in.add("b", strings.NewReader("1\n"))
-	in.join()
-	if _, err := io.ReadAll(in); err != nil {
-		t.Fatal(err)
+	for _, file := range []struct{ name, text string }{{"", "t\n"}, {"a", "1.test\r\n\n3.test"}, {"empty", ""}, {"b", "1.test\n"}} {
+		in.addText(file.name, list.Auto, []byte(file.text))
+	}
+	for _, err := range in.ReadLines() {
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	var got []string
 	for line := range 7 {

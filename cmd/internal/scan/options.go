@@ -10,12 +10,14 @@ import (
 	"certsweep/cmd/internal/process"
 	"certsweep/dialer"
 	"certsweep/scanner"
+	"certsweep/scanner/list"
 )
 
 // Options holds the flags that say what to scan, and how.
 type Options struct {
 	Files   []string
 	Targets []string
+	ListOptions
 
 	Concurrency                           int
 	Timeout, ConnectTimeout, DrainTimeout flags.Duration
@@ -64,13 +66,16 @@ func New() Options {
 		DrainBytes:     dialer.DefaultDrainBytes,
 		Survey:         Survey{EnumerateTimeout: flags.Duration(dialer.DefaultEnumerateTimeout)},
 		Trust:          "system",
+		ListOptions:    ListOptions{InputFormat: string(list.Auto)},
 	}
 }
 
-// Validate checks what no single flag can, before anything is dialed, and takes
-// the arguments for files. c must have been parsed.
+// Validate checks what no single flag can, before anything is dialed, and tells
+// files from targets among the arguments. c must have been parsed.
 func (o *Options) Validate(c *flags.Command) error {
-	o.Files = c.Args()
+	if err := o.splitArguments(c.Args()); err != nil {
+		return err
+	}
 	o.TrustSet = c.Changed("trust")
 	switch {
 	case o.Concurrency < 1:

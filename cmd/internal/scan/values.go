@@ -2,11 +2,9 @@ package scan
 
 import (
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
 
-	"certsweep/dialer"
 	"certsweep/dialer/hello"
 	"certsweep/scanner"
 )
@@ -47,18 +45,11 @@ func (v *Ports) String() string {
 }
 
 func (v *Ports) Set(s string) error {
-	*v = nil
-	for name := range strings.SplitSeq(s, ",") {
-		port, err := dialer.ParsePort(strings.TrimSpace(name))
-		if err != nil {
-			return err
-		}
-		// A port that is named twice is not scanned twice.
-		if !slices.Contains(*v, port) {
-			*v = append(*v, port)
-		}
+	ports, err := scanner.ParsePorts(s)
+	if err == nil {
+		*v = ports
 	}
-	return nil
+	return err
 }
 
 // Shard is a flag's part of a list.
