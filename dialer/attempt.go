@@ -127,18 +127,18 @@ func (a *attempt) alertWantsClientCert(alert uint8) bool {
 // as a clone for each of thousands of dead targets is worth saving.
 type client struct {
 	config  *tls.Config
+	keyLog  io.Writer // the caller's own, or nil
 	attempt *attempt
 }
 
 func (d *Dialer) newClient() *client {
-	c := &client{config: d.base.Clone()}
-	certificates, keyLog := c.config.Certificates, c.config.KeyLogWriter
+	c := &client{config: d.base.Clone(), keyLog: d.base.KeyLogWriter}
+	certificates := c.config.Certificates
 	c.config.VerifyConnection = func(state tls.ConnectionState) error {
 		c.attempt.h.keep(&state)
 		c.attempt.h.PostQuantumOffered = d.offersPostQuantum
-		c.config.KeyLogWriter = keyLog
 		if state.Version < tls.VersionTLS13 && !strings.HasPrefix(hello.SuiteName(state.CipherSuite), "TLS_RSA_") {
-			c.config.KeyLogWriter = &proof{c, keyLog}
+			c.config.KeyLogWriter = &proof{c, c.keyLog}
 		}
 		return nil
 	}
@@ -180,6 +180,9 @@ func (p *proof) Write(line []byte) (int, error) {
 // take gives the client to an attempt, until it is put back.
 func (c *client) take(a *attempt) {
 	c.attempt, a.config = a, c.config
+	// Not the proof of the connection before: TLS 1.3 logs secrets before the
+	// server has shown anything.
+	c.config.KeyLogWriter = c.keyLog
 	if c.config.ServerName = a.h.ServerName; c.config.ServerName == "" {
 		// An address is never sent as a name (RFC 6066 §3), and an empty
 		// ServerName would be filled in by tls.Dialer.

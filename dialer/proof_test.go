@@ -37,6 +37,31 @@ func TestImpostors(t *testing.T) {
 	}
 }
 
+// TestImpostorsAfterOthers: nothing that one server has proved counts for the next
+// that is probed with the same configuration.
+func TestImpostorsAfterOthers(t *testing.T) {
+	farm := newFarm(t)
+	d := new(Dialer)
+	for _, before := range farm.Endpoints {
+		if before.Plain.Status != "ok" || before.Plain.Drain != "eof" {
+			continue
+		}
+		for _, e := range farm.Endpoints {
+			if !strings.HasPrefix(e.Name, "impostor-") {
+				continue
+			}
+			for _, e := range []*dialertest.Endpoint{before, e} {
+				endpoint := endpointAt(e.Addr, e.Host)
+				endpoint.StartTLS = Protocol(e.StartTLS)
+				h, err := probe(d, within(t, patience), endpoint)
+				if e != before && (err == nil || h.ClientCertRequired || h.KeyProved) {
+					t.Errorf("%s after %s: error %v, client certificate required %v, key proved %v", e.Name, before.Name, err, h.ClientCertRequired, h.KeyProved)
+				}
+			}
+		}
+	}
+}
+
 // mute drops what a server of TLS 1.2 sends of alerts.
 type mute struct{ net.Conn }
 
