@@ -1,7 +1,9 @@
 package report_test
 
 import (
+	"encoding/json"
 	"encoding/xml"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"golang.org/x/net/html"
 
 	"certsweep/results/report"
@@ -289,5 +292,121 @@ func acceptHTML(t testing.TB, out string) {
 		if elements[stranger] > 0 {
 			t.Errorf("<%s> in the page", stranger)
 		}
+	}
+}
+
+// sarifFile is what GitHub reads of a SARIF file (docs.github.com, "SARIF support
+// for code scanning").
+type sarifFile struct {
+	Schema  string `json:"$schema"`
+	Version string `json:"version"`
+	Runs    []struct {
+		Tool struct {
+			Driver struct {
+				Name  string `json:"name"`
+				Rules []struct {
+					ID    string `json:"id"`
+					Short struct {
+						Text string `json:"text"`
+					} `json:"shortDescription"`
+				} `json:"rules"`
+			} `json:"driver"`
+		} `json:"tool"`
+		Results []struct {
+			RuleID    string `json:"ruleId"`
+			RuleIndex int    `json:"ruleIndex"`
+			Level     string `json:"level"`
+			Message   struct {
+				Text string `json:"text"`
+			} `json:"message"`
+			Locations []struct {
+				Physical struct {
+					Artifact struct {
+						URI string `json:"uri"`
+					} `json:"artifactLocation"`
+					Region struct {
+						StartLine int `json:"startLine"`
+					} `json:"region"`
+				} `json:"physicalLocation"`
+			} `json:"locations"`
+			Fingerprints map[string]string `json:"partialFingerprints"`
+		} `json:"results"`
+	} `json:"runs"`
+}
+
+func acceptSARIF(t testing.TB, out string) {
+	t.Helper()
+	var file sarifFile
+	if err := json.Unmarshal([]byte(out), &file); err != nil {
+		t.Fatalf("%v in %s", err, out)
+	}
+	if file.Version != "2.1.0" || !strings.Contains(file.Schema, "sarif-2.1.0") || len(file.Runs) != 1 {
+		t.Fatalf("version %q, schema %q, %d runs", file.Version, file.Schema, len(file.Runs))
+	}
+	run := file.Runs[0]
+	if len(out) > 10<<20 || len(run.Results) > 25_000 {
+		t.Errorf("more than GitHub takes: %d bytes, %d results", len(out), len(run.Results))
+	}
+	for _, r := range run.Results {
+		if r.RuleIndex >= len(run.Tool.Driver.Rules) || run.Tool.Driver.Rules[r.RuleIndex].ID != r.RuleID || run.Tool.Driver.Rules[r.RuleIndex].Short.Text == "" {
+			t.Fatalf("%s is not rule %d", r.RuleID, r.RuleIndex)
+		}
+		if len(r.Locations) != 1 || r.Locations[0].Physical.Region.StartLine < 1 || r.Message.Text == "" || r.Fingerprints["primaryLocationLineHash"] == "" {
+			t.Fatalf("not a result that GitHub takes: %+v", r)
+		}
+		if u, err := url.Parse(r.Locations[0].Physical.Artifact.URI); err != nil || u.String() == "" {
+			t.Errorf("%q is no URI: %v", r.Locations[0].Physical.Artifact.URI, err)
+		}
+		if strings.Contains(r.Message.Text, "](") {
+			t.Errorf("a link in %q", r.Message.Text)
+		}
+	}
+}
+
+// TestSARIFAgainstSchema has the reports validated by the schema that Microsoft
+// publishes with its matchers for tests.
+func TestSARIFAgainstSchema(t *testing.T) {
+	root, err := exec.Command("npm", "root", "-g").Output()
+	if err != nil {
+		t.Skipf("no npm: %v", err)
+	}
+	file, err := os.Open(filepath.Join(strings.TrimSpace(string(root)), "@microsoft", "jest-sarif", "lib", "schemas", "sarif-2.1.0-rtm.5.json"))
+	if err != nil {
+		t.Skipf("no schema of SARIF (npm install -g @microsoft/jest-sarif): %v", err)
+	}
+	defer file.Close()
+	text, err := jsonschema.UnmarshalJSON(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler := jsonschema.NewCompiler()
+	compiler.AssertFormat()
+	if err := compiler.AddResource("sarif.json", text); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := compiler.Compile("sarif.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	outs := map[string]string{"many": many(t, report.SARIF, 26_000)}
+	for run, names := range runs {
+		outs[run] = render(t, report.SARIF, recorded(t, names...))
+	}
+	for run, out := range outs {
+		value, err := jsonschema.UnmarshalJSON(strings.NewReader(out))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := schema.Validate(value); err != nil {
+			t.Errorf("%s: %v", run, err)
+		}
+	}
+	// The schema is not one that takes anything.
+	broken, err := jsonschema.UnmarshalJSON(strings.NewReader(strings.Replace(outs["mixed"], `"level":"error"`, `"level":"bad"`, 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if schema.Validate(broken) == nil {
+		t.Error("the schema takes anything")
 	}
 }

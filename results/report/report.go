@@ -30,6 +30,7 @@ const (
 	Prometheus Format = "prometheus" // for node_exporter's textfile collector
 	Nagios     Format = "nagios"     // monitoring plugin output with perfdata
 	Markdown   Format = "markdown"   // a table for a job's page
+	SARIF      Format = "sarif"      // for code scanning, a result for each problem
 	HTML       Format = "html"       // one page to look at, which needs nothing else
 )
 
@@ -52,6 +53,7 @@ var formats = []formatRow{
 	{Prometheus, false, true, func(w io.Writer, o Options) Renderer { return &prometheus{w: w, now: o.Now} }},
 	{Nagios, false, false, func(w io.Writer, _ Options) Renderer { return &nagios{w: w, rows: worst{limit: maxNagiosRows}} }},
 	{Markdown, false, false, func(w io.Writer, _ Options) Renderer { return &markdown{w: w, rows: worst{limit: maxMarkdownRows}} }},
+	{SARIF, false, false, func(w io.Writer, o Options) Renderer { return newSARIF(w, o) }},
 	{HTML, false, true, func(w io.Writer, o Options) Renderer { return newPage(w, o.Now) }},
 }
 
@@ -99,7 +101,7 @@ type Options struct {
 	Now time.Time
 	// Color has Text write ANSI colours.
 	Color bool
-	// Locate has GitHub annotate the target's line: it returns the file that a
+	// Locate has GitHub and SARIF annotate the target's line: it returns the file that a
 	// record's line is in and the line's number there, or "" and 0 for a target
 	// of no file. Nil is no file for any.
 	Locate func(line int) (file string, fileLine int)

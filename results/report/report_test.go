@@ -157,6 +157,8 @@ func accept(t testing.TB, format report.Format, out string) {
 		acceptMarkdown(t, out)
 	case report.HTML:
 		acceptHTML(t, out)
+	case report.SARIF:
+		acceptSARIF(t, out)
 	case report.Text:
 		for line := range strings.Lines(out) {
 			if strings.HasPrefix(strings.TrimSpace(line), "::") {
@@ -276,6 +278,9 @@ func TestLongRunsAreBounded(t *testing.T) {
 	}
 	if out := many(t, report.Prometheus, n); !strings.Contains(out, "\ncertsweep_endpoints_omitted 2345\n") || !strings.Contains(out, "\ncertsweep_endpoints{level=\"warn\"} 12344\n") {
 		t.Errorf("prometheus does not say what it leaves out: %s", out[len(out)-900:])
+	}
+	if out := many(t, report.SARIF, 30_000); strings.Count(out, `"ruleId"`) > 25_000 || !strings.Contains(out, "results that are no worse are left out") || !strings.Contains(out, "host29999.example.com") {
+		t.Errorf("sarif: %d results, %d bytes", strings.Count(out, `"ruleId"`), len(out))
 	}
 	if out := many(t, report.JUnit, n); strings.Count(out, "<testsuite ") != 13 || strings.Count(out, "<testcase ") != n {
 		t.Errorf("junit: %d suites, %d cases", strings.Count(out, "<testsuite "), strings.Count(out, "<testcase "))

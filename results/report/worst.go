@@ -17,6 +17,11 @@ type row struct {
 	seen     int     // its place among all verdicts
 	endpoint string
 	text     string
+
+	// Only of a problem by itself.
+	code policy.Code
+	file string
+	line int
 }
 
 // compare orders rows, the worst first.
@@ -40,14 +45,25 @@ type worst struct {
 
 // add notes a verdict that is not OK. The texts are only made for what is kept.
 func (w *worst) add(v *policy.Verdict) {
-	w.seen++
 	if v.Level == policy.OK {
+		w.seen++
 		return
 	}
-	r := row{level: v.Level, rank: v.Problems[0].Code.Rank(), daysLeft: math.Inf(1), seen: w.seen}
+	w.keep(newRow(v, &v.Problems[0]), func(r *row) { r.endpoint, r.text = endpoint(v.Record), messages(v, "; ") })
+}
+
+func newRow(v *policy.Verdict, p *policy.Problem) row {
+	r := row{level: p.Level, code: p.Code, rank: p.Code.Rank(), daysLeft: math.Inf(1)}
 	if v.DaysLeft != nil {
 		r.daysLeft = *v.DaysLeft
 	}
+	return r
+}
+
+// keep keeps a row, which is then filled, if it is among the worst.
+func (w *worst) keep(r row, fill func(*row)) {
+	w.seen++
+	r.seen = w.seen
 	if len(w.rows) >= w.limit {
 		w.more++
 		if r.compare(&w.rows[0]) > 0 {
@@ -55,7 +71,7 @@ func (w *worst) add(v *policy.Verdict) {
 		}
 		heap.Pop(w)
 	}
-	r.endpoint, r.text = endpoint(v.Record), messages(v, "; ")
+	fill(&r)
 	heap.Push(w, r)
 }
 
