@@ -62,3 +62,24 @@ func Codes() []string {
 		CodeTooLarge, CodeMemoryCap, CodeStartTLSRefused, CodeStartTLSInjection, CodeCanceled, CodeShortage, CodeInternal,
 	}
 }
+
+// Unreachable reports whether an error is of the kind that a host or service
+// gives that is down: it has no address, no connection could be made, or the
+// connection broke off or fell silent. A bad line, a lack of this machine's
+// own, or an answer that is not TLS are of another kind, and so is nil.
+func (e *Error) Unreachable() bool {
+	if e == nil {
+		return false
+	}
+	switch e.Phase {
+	case PhaseResolve, PhaseConnect:
+		return e.Code != CodeCanceled
+	case PhaseInput, PhaseLocal:
+		return false
+	}
+	switch e.Code {
+	case CodeTimeout, CodeRefused, CodeReset, CodeUnreachable, CodeEOF:
+		return true
+	}
+	return false
+}

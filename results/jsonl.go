@@ -9,32 +9,28 @@ import (
 	"io"
 	"iter"
 	"slices"
-	"time"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
-)
-
-// The limits of what an Encoder holds back.
-const (
-	flushBytes = 64 << 10 // a pipe's buffer on Linux
-	flushAfter = 100 * time.Millisecond
 )
 
 // Encoder writes records as JSON Lines. It holds lines back until 64 KiB are
 // waiting, 100 ms have passed since the first of them, or Flush is called, and
 // writes whole lines only, many to a write. It is not safe for concurrent use.
 type Encoder struct {
-	w       io.Writer
-	buf     bytes.Buffer
-	json    *json.Encoder
-	waiting time.Time // since when something is
-	err     error
+	// Fields picks what is written of each record; nil is all.
+	Fields *Fields
+	// Document makes it one JSON array, an element a line, which Close ends.
+	Document bool
+
+	batch
+	json  *json.Encoder
+	begun bool
 }
 
 // NewEncoder returns an Encoder that writes to w.
 func NewEncoder(w io.Writer) *Encoder {
-	e := &Encoder{w: w}
+	e := &Encoder{batch: batch{w: w}}
 	e.json = json.NewEncoder(&e.buf)
 	e.json.SetEscapeHTML(false)
 	return e
@@ -45,19 +41,45 @@ func (e *Encoder) Encode(r *Record) error {
 	if e.err != nil {
 		return e.err
 	}
-	start := e.buf.Len()
-	if start == 0 {
-		e.waiting = time.Now()
+	start := e.begin()
+	switch {
+	case e.Document && e.begun:
+		e.buf.WriteString(",\n")
+	case e.Document:
+		e.buf.WriteString("[\n")
 	}
-	if err := e.json.Encode(r); err != nil {
+	if err := e.encode(r); err != nil {
 		e.buf.Truncate(start)
 		return err
 	}
+	e.begun = true
 	e.escapeControls(start)
-	if e.buf.Len() >= flushBytes || time.Since(e.waiting) >= flushAfter {
-		return e.Flush()
+	if e.Document {
+		// The line ends with the next one's comma.
+		e.buf.Truncate(e.buf.Len() - 1)
 	}
-	return nil
+	return e.end()
+}
+
+func (e *Encoder) encode(r *Record) error {
+	if e.Fields == nil {
+		return e.json.Encode(r)
+	}
+	line, err := e.Fields.MarshalRecord(r)
+	e.buf.Write(line)
+	e.buf.WriteByte('\n')
+	return err
+}
+
+// Close ends a Document, and flushes. It does not close the writer.
+func (e *Encoder) Close() error {
+	if e.Document && e.err == nil {
+		if !e.begun {
+			e.buf.WriteString("[")
+		}
+		e.buf.WriteString("\n]\n")
+	}
+	return e.Flush()
 }
 
 // escapeControls rewrites DEL and the C1 controls, which JSON lets stand and
@@ -88,15 +110,6 @@ func (e *Encoder) escapeControls(start int) {
 // categories Cc and Cf, with the marks for direction, the byte order mark and
 // the tags.
 func isFormat(r rune) bool { return r >= 0x7F && unicode.In(r, unicode.Cc, unicode.Cf) }
-
-// Flush writes what is waiting.
-func (e *Encoder) Flush() error {
-	if e.err != nil || e.buf.Len() == 0 {
-		return e.err
-	}
-	_, e.err = e.buf.WriteTo(e.w)
-	return e.err
-}
 
 // maxRecord bounds the length of a line that Decode reads. A chain of the
 // longest certificates in PEM stays well below.

@@ -1,14 +1,10 @@
 package results
 
 import (
-	"cmp"
 	"encoding/json"
-	"fmt"
 	"io"
-	"maps"
-	"slices"
-	"strings"
-	"time"
+
+	"certsweep/results/certificate"
 )
 
 // Summary adds records up. The zero value is ready for use; it is not safe for
@@ -17,6 +13,11 @@ type Summary struct {
 	Targets int `json:"targets"` // records, which is OK + Errors
 	OK      int `json:"ok"`
 	Errors  int `json:"errors"`
+	// Unreachable counts those of Errors whose host or service is down, and
+	// BadTargets the lines that are no target. What is left of Errors answered,
+	// but not as TLS should.
+	Unreachable int `json:"unreachable"`
+	BadTargets  int `json:"bad_targets"`
 	// Resumed is the number of targets that an earlier scan had done; they
 	// count nowhere else.
 	Resumed int `json:"resumed"`
@@ -24,8 +25,18 @@ type Summary struct {
 	ByCode map[string]int `json:"by_code"`
 	// ByFinding counts the records that have a finding.
 	ByFinding map[Finding]int `json:"by_finding"`
+	// WithFindings counts the records that have any, but for not_post_quantum
+	// alone, and PostQuantum the handshakes that withstand quantum computers.
+	WithFindings int `json:"with_findings"`
+	PostQuantum  int `json:"post_quantum"`
 	// ByVersion counts the records with a handshake by TLS version.
 	ByVersion map[string]int `json:"by_version"`
+	// ByExpiry counts the certificates by the days that they have left.
+	ByExpiry Expiry `json:"by_expiry"`
+	// ByIssuer counts the certificates by who issued them: the organization, or
+	// else the common name. Of issuers that come late in a long list of others
+	// the name is "", for all together.
+	ByIssuer map[string]int `json:"by_issuer"`
 	// ByDrain counts the connections by how their drain ended.
 	ByDrain map[string]int `json:"by_drain"`
 	Retries int            `json:"retries"` // further tries, all targets together
@@ -49,11 +60,58 @@ type Summary struct {
 	connect, handshake, total latency
 }
 
+// Expiry counts certificates by when they expire, as seen from the time of the
+// record. Each is in one of the numbers.
+type Expiry struct {
+	Expired int `json:"expired"`
+	Days7   int `json:"days_7"`  // within 7 days
+	Days30  int `json:"days_30"` // within 30 days, and so on
+	Days90  int `json:"days_90"`
+	Later   int `json:"later"`
+}
+
+// All returns the number of certificates.
+func (e *Expiry) All() int { return e.Expired + e.Days7 + e.Days30 + e.Days90 + e.Later }
+
+func (e *Expiry) add(days float64) {
+	switch {
+	case days < 0:
+		e.Expired++
+	case days <= 7:
+		e.Days7++
+	case days <= 30:
+		e.Days30++
+	case days <= 90:
+		e.Days90++
+	default:
+		e.Later++
+	}
+}
+
+// maxIssuers bounds the memory of ByIssuer: a hostile list has a new name on
+// every certificate.
+const maxIssuers = 5_000
+
+func (s *Summary) addIssuer(c *certificate.Certificate) {
+	name := c.Issuer.CommonName
+	switch {
+	case c.SelfSigned:
+		name = "self-signed"
+	case len(c.Issuer.Organization) > 0 && c.Issuer.Organization[0] != "":
+		name = c.Issuer.Organization[0]
+	}
+	if _, known := s.ByIssuer[name]; !known && len(s.ByIssuer) >= maxIssuers {
+		name = ""
+	}
+	s.ByIssuer[name]++
+}
+
 func (s *Summary) init() {
 	if s.ByCode == nil {
 		s.ByCode = make(map[string]int)
 		s.ByFinding = make(map[Finding]int)
 		s.ByVersion = make(map[string]int)
+		s.ByIssuer = make(map[string]int)
 		s.ByDrain = make(map[string]int)
 	}
 }
@@ -75,45 +133,42 @@ func (s *Summary) Add(r *Record) {
 		s.Errors++
 	}
 	if r.Error != nil {
-		s.ByCode[r.Error.Code]++
+		s.addError(r.Error)
 	}
 	if r.TLS != nil {
 		s.ByVersion[r.TLS.Version]++
+		if r.TLS.PostQuantum {
+			s.PostQuantum++
+		}
+	}
+	if c := r.Certificate; c != nil {
+		s.addIssuer(c)
+		if c.DaysLeft != nil {
+			s.ByExpiry.add(*c.DaysLeft)
+		}
 	}
 	for _, f := range r.Findings {
 		s.ByFinding[f]++
 	}
+	if HasFindings(r) {
+		s.WithFindings++
+	}
 }
 
-// WriteText writes the summary for people: a line that adds up to the number
-// of targets, and one each for errors and findings where there are any.
-func (s *Summary) WriteText(w io.Writer) error {
-	var b strings.Builder
-	rate := 0.0
-	if s.Seconds > 0 {
-		rate = float64(s.Targets) / s.Seconds
+func (s *Summary) addError(e *Error) {
+	s.ByCode[e.Code]++
+	switch {
+	case e.Phase == PhaseInput:
+		s.BadTargets++
+	case e.Unreachable():
+		s.Unreachable++
 	}
-	took := time.Duration(s.Seconds * float64(time.Second)).Round(100 * time.Millisecond)
-	fmt.Fprintf(&b, "%d targets: %d ok, %d errors, in %v (%.0f/s)\n", s.Targets, s.OK, s.Errors, took, rate)
-	writeCounts(&b, "errors", s.ByCode)
-	writeCounts(&b, "findings", s.ByFinding)
-	_, err := io.WriteString(w, b.String())
-	return err
 }
 
-// writeCounts writes the most frequent first.
-func writeCounts[K ~string](b *strings.Builder, title string, counts map[K]int) {
-	if len(counts) == 0 {
-		return
-	}
-	keys := slices.SortedFunc(maps.Keys(counts), func(x, y K) int {
-		return cmp.Or(counts[y]-counts[x], cmp.Compare(x, y))
-	})
-	fmt.Fprintf(b, "%s:", title)
-	for _, k := range keys {
-		fmt.Fprintf(b, " %s %d", k, counts[k])
-	}
-	b.WriteByte('\n')
+// HasFindings reports whether a record has a finding, but for not_post_quantum
+// alone, which most endpoints have.
+func HasFindings(r *Record) bool {
+	return len(r.Findings) > 1 || len(r.Findings) == 1 && r.Findings[0] != NotPostQuantum
 }
 
 // WriteJSON writes the summary as one JSON object.

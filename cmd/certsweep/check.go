@@ -108,8 +108,8 @@ func (e *environment) openCheck(described *flags.Command, o *checkOptions) (*che
 
 // openReports opens what the next run writes to.
 func (c *check) openReports() (err error) {
-	options := report.Options{Now: time.Now(), Locate: c.list.locate, Color: c.color()}
-	c.reports, err = process.Await(c.stop, func() (*reports, error) { return openReports(c.options, c.stdout, options) })
+	options := report.Options{Now: time.Now(), Locate: c.list.locate, Color: c.color(), Width: c.width(), ASCII: isASCII(os.Getenv)}
+	c.reports, err = process.Await(c.stop, func() (*reports, error) { return openReports(c.options, c.screen.above(c.stdout), options) })
 	return err
 }
 
@@ -219,7 +219,7 @@ func (c *check) scan() error {
 		return err
 	}
 	o.Fit(c.stderr, c.scanner)
-	progress := startProgress(c.stderr, o, func() (int, error) { return c.list.count(o.Complete()) })
+	progress := c.startProgress(o, func() (int, error) { return c.list.count(o.Complete()) })
 	defer progress.stop()
 	c.scanner.Stop = c.stop.Done()
 	err = c.scanner.Scan(c.abort, targets, func(r *results.Record) error {
@@ -290,7 +290,11 @@ func (o *checkOptions) unknown(stdout io.Writer, err error) error {
 	return process.Fail(process.StatusIncomplete, exit.Err)
 }
 
-// color reports whether standard output takes colours (https://no-color.org).
-func (e *environment) color() bool {
-	return term.IsTerminal(int(e.stdout.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+// color reports whether standard output takes colours.
+func (e *environment) color() bool { return takesColor(e.stdout) }
+
+// takesColor reports whether a file is a terminal that takes colours, and
+// nobody asked for none (https://no-color.org).
+func takesColor(file *os.File) bool {
+	return term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }

@@ -44,13 +44,20 @@ func (e *environment) demo(args []string) error {
 	}
 	defer farm.Close()
 
+	e.chooseFormat(o)
+	if o.format == formatAuto {
+		o.format = formatTable
+	}
 	var list strings.Builder
+	abouts := make(map[string]string) // by the tag
 	for _, endpoint := range farm.Endpoints {
 		fmt.Fprintf(&list, "%s tag=%s\n", endpoint.Target(), endpoint.Name)
-		if !o.quiet {
+		abouts[endpoint.Name] = endpoint.About
+		if !o.quiet && o.format != formatTable {
 			fmt.Fprintf(e.stderr, "%-21s %-28s %s\n", endpoint.Addr, endpoint.Name, endpoint.About)
 		}
 	}
+	o.about = func(r *results.Record) string { return abouts[r.Tag] }
 	s, d, err := e.newScanner(o)
 	if err != nil {
 		return err

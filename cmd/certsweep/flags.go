@@ -16,6 +16,12 @@ func (o *options) flags() []flags.Flag {
 
 func (o *options) outputFlags() []flags.Flag {
 	return []flags.Flag{
+		{Name: "format", Argument: "FORMAT", To: &o.format, Group: scan.GroupOutput, In: scan.OfScan, Choices: scanFormats, Common: scan.OfScan,
+			Brief: "jsonl, json, csv, table or card",
+			Text:  "`jsonl`, `json` (one array), `csv`, `table`, `card`, or `auto`",
+			More:  "That is a table on a terminal, a card if there is one target, and JSON Lines in a file or a pipe."},
+		{Name: "fields", Argument: "F[,F]", To: (*flags.List)(&o.fields), Group: scan.GroupOutput, In: scan.OfScan, Default: "all",
+			Text: "fields of jsonl, json and csv, such as `host,certificate.not_after`"},
 		{Name: "output", Shorthand: "o", Argument: "FILE", To: &o.output, Group: scan.GroupOutput, In: scan.OfScan, Kind: flags.File, Common: scan.OfScan, Brief: "write records to FILE",
 			Text: "write to FILE, which must not exist; `-` is standard output", More: "With `--resume` it may exist."},
 		{Name: "resume", To: &o.resume, Group: scan.GroupOutput, In: scan.OfScan, Common: scan.OfScan, Brief: "go on where FILE ends",

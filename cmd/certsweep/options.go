@@ -6,11 +6,18 @@ import (
 	"certsweep/cmd/internal/flags"
 	"certsweep/cmd/internal/process"
 	"certsweep/cmd/internal/scan"
+	"certsweep/results"
 )
 
 // options holds the flags of a scan.
 type options struct {
 	scan.Options
+
+	format string
+	fields []string
+	picked *results.Fields // of fields; nil for all
+	// about says what a target is, if it is one of the demo's.
+	about func(*results.Record) string
 
 	output    string
 	resume    bool
@@ -23,7 +30,9 @@ type options struct {
 }
 
 // newOptions returns the options of a scan with the defaults.
-func newOptions() *options { return &options{Options: scan.New(), progress: "auto"} }
+func newOptions() *options {
+	return &options{Options: scan.New(), progress: "auto", format: formatAuto}
+}
 
 // usageError says what is wrong with the command line.
 func usageError(format string, args ...any) error {
@@ -46,8 +55,10 @@ func (o *options) validate(c *flags.Command) error {
 	switch {
 	case o.resume && (o.output == "" || o.output == "-"):
 		return usageError("--resume needs --output FILE: FILE is what it goes on with")
+	case o.resume && o.format != formatAuto && o.format != formatJSONL:
+		return usageError("--resume goes on with JSON Lines: leave out --format %s", o.format)
 	case o.resume && o.AllIPs:
 		return usageError("--resume and --all-ips exclude each other: how many records a name has is known only when it was looked up")
 	}
-	return nil
+	return o.pickFields()
 }

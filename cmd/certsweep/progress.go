@@ -3,11 +3,15 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"os"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
@@ -20,26 +24,31 @@ import (
 const (
 	// barInterval is how often a terminal is drawn on.
 	barInterval = 200 * time.Millisecond
-	// lineInterval is how often a log gets a line.
-	lineInterval = 10 * time.Second
+	// lineInterval is when a log gets its first line, and maxLineInterval the
+	// longest distance between two.
+	lineInterval    = 10 * time.Second
+	maxLineInterval = 10 * time.Minute
 )
 
 // progress shows how a scan gets on. One goroutine owns what is drawn; the
 // scan only counts.
 type progress struct {
-	done, failed, total atomic.Int64 // total is 0 while it is not known
-	started             time.Time
-	stderr              *os.File
-	stopped             chan struct{}
-	wait                sync.WaitGroup
+	done, failed, unreachable, findings atomic.Int64
+	total                               atomic.Int64 // 0 while it is not known
+
+	started time.Time
+	ascii   bool // draw with nothing else
+	screen  *screen
+	stderr  *os.File
+	stopped chan struct{}
+	wait    sync.WaitGroup
 }
 
-// startProgress begins to show progress where the flags and the terminal say
-// so. count, where it is not nil, counts the targets meanwhile.
-func startProgress(stderr *os.File, o *options, count func() (int, error)) *progress {
-	p := &progress{started: time.Now(), stderr: stderr, stopped: make(chan struct{})}
-	terminal := term.IsTerminal(int(stderr.Fd()))
-	if o.quiet || o.progress == "never" || o.progress == "auto" && !terminal {
+// startProgress begins to show progress if the flags and the terminal say so.
+// count, if it is not nil, counts the targets meanwhile.
+func (e *environment) startProgress(o *options, count func() (int, error)) *progress {
+	p := &progress{started: time.Now(), screen: &e.screen, stderr: e.stderr, ascii: isASCII(os.Getenv), stopped: make(chan struct{})}
+	if o.quiet || o.progress == "never" {
 		return p
 	}
 	if count != nil {
@@ -51,7 +60,7 @@ func startProgress(stderr *os.File, o *options, count func() (int, error)) *prog
 			}
 		}()
 	}
-	if terminal {
+	if term.IsTerminal(int(e.stderr.Fd())) && os.Getenv("TERM") != "dumb" {
 		p.wait.Go(func() { p.drawBar() })
 	} else {
 		p.wait.Go(func() { p.writeLines() })
@@ -64,6 +73,12 @@ func (p *progress) add(r *results.Record) {
 	if r.Status != results.StatusOK {
 		p.failed.Add(1)
 	}
+	if r.Error.Unreachable() {
+		p.unreachable.Add(1)
+	}
+	if results.HasFindings(r) {
+		p.findings.Add(1)
+	}
 }
 
 // stop ends the display and waits for it.
@@ -72,61 +87,129 @@ func (p *progress) stop() {
 	p.wait.Wait()
 }
 
-// ticks yields until the display is stopped.
-func (p *progress) ticks(interval time.Duration) iter.Seq[time.Time] {
-	return func(yield func(time.Time) bool) {
-		ticker := time.NewTicker(interval)
-		defer ticker.Stop()
-		for {
-			select {
-			case t := <-ticker.C:
-				if !yield(t) {
-					return
-				}
-			case <-p.stopped:
-				return
-			}
-		}
-	}
-}
-
 func (p *progress) drawBar() {
-	bar := progressbar.NewOptions64(-1,
-		progressbar.OptionSetWriter(p.stderr),
-		progressbar.OptionUseANSICodes(true),
-		progressbar.OptionSetSpinnerChangeInterval(0),
-		progressbar.OptionShowCount(),
-		progressbar.OptionShowIts(),
-		progressbar.OptionSetItsString("targets"),
-		progressbar.OptionSetPredictTime(true),
-		progressbar.OptionSetElapsedTime(true),
-		progressbar.OptionFullWidth(),
-	)
-	for range p.ticks(barInterval) {
-		if total := p.total.Load(); total > 0 && bar.GetMax64() != total {
-			bar.ChangeMax64(total)
+	ticker := time.NewTicker(barInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			// The last column is left free: terminals differ in what follows it.
+			p.screen.draw(p.stderr, p.line(columnsOf(p.stderr)-1, time.Since(p.started)))
+		case <-p.stopped:
+			// Not Finish of the bar's: that would claim 100 % of a scan that was
+			// interrupted.
+			p.screen.draw(p.stderr, "")
+			return
 		}
-		bar.Describe(fmt.Sprintf("%d failed", p.failed.Load()))
-		bar.Set64(p.done.Load())
 	}
-	// Not Finish: that would claim 100 % of a scan that was interrupted.
-	bar.Clear()
 }
 
-// writeLines is the bar of a log file.
-func (p *progress) writeLines() {
-	for range p.ticks(lineInterval) {
-		done, total := p.done.Load(), p.total.Load()
-		rate := float64(done) / time.Since(p.started).Seconds()
-		of, eta := "", ""
-		if total > 0 {
-			of = fmt.Sprintf("/%d", total)
-			if rate > 0 && total >= done {
-				left := time.Duration(float64(total-done) / rate * float64(time.Second))
-				eta = fmt.Sprintf(", %v left", left.Round(time.Second))
-			}
+const (
+	shortestBar, longestBar = 8, 40
+	// rateAfter is when a rate begins to mean something.
+	rateAfter = time.Second
+)
+
+// line is the bar with what there is to tell, in at most a number of columns:
+// what there is no room for is left out, the least important first.
+func (p *progress) line(columns int, elapsed time.Duration) string {
+	done, total := p.done.Load(), p.total.Load()
+	known := total > 0 && total >= done
+	percent := ""
+	if known {
+		percent = fmt.Sprintf("%4d%% ", done*100/total)
+	}
+	text := ""
+	for _, part := range p.parts(done, total, elapsed) {
+		longer := part
+		if text != "" {
+			longer = text + ", " + part
 		}
-		fmt.Fprintf(p.stderr, "certsweep: %d%s done, %d failed, %.0f/s%s\n", done, of, p.failed.Load(), rate, eta)
+		if len(percent)+shortestBar+2+len(longer) > columns {
+			break
+		}
+		text = longer
+	}
+	if !known {
+		return text[:min(len(text), max(0, columns))]
+	}
+	bar := p.bar(done, total, min(longestBar, columns-len(percent)-2-len(text)), text)
+	// A terminal too narrow for a bar has room for a number.
+	if shown := utf8.RuneCountInString(bar); shown > columns {
+		return strings.TrimSpace(percent)[:min(len(strings.TrimSpace(percent)), max(0, columns))]
+	}
+	return bar
+}
+
+// parts are what there is to tell, the most important first.
+func (p *progress) parts(done, total int64, elapsed time.Duration) []string {
+	count := strconv.FormatInt(done, 10)
+	if total > 0 {
+		count += "/" + strconv.FormatInt(total, 10)
+	}
+	parts := []string{count}
+	rate := float64(done) / elapsed.Seconds()
+	if left := timeLeft(done, total, rate); left != "" && elapsed >= rateAfter {
+		parts = append(parts, left)
+	}
+	if n := p.unreachable.Load(); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d unreachable", n))
+	}
+	if n := p.findings.Load(); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d findings", n))
+	}
+	if elapsed >= rateAfter {
+		parts = append(parts, fmt.Sprintf("%.0f/s", rate))
+	}
+	return parts
+}
+
+// timeLeft says how long the rest takes at a rate; "" if nobody knows.
+func timeLeft(done, total int64, rate float64) string {
+	if total <= done || rate <= 0 {
+		return ""
+	}
+	left := time.Duration(float64(total-done) / rate * float64(time.Second)).Round(time.Second)
+	if left >= time.Hour {
+		left = left.Round(time.Minute)
+		return strings.TrimSuffix(left.String(), "0s") + " left"
+	}
+	return left.String() + " left"
+}
+
+// bar is the library's: a percentage, the bar, and a text behind it.
+func (p *progress) bar(done, total int64, columns int, text string) string {
+	theme := progressbar.Theme{Saucer: "█", SaucerPadding: "░"}
+	if p.ascii {
+		theme = progressbar.Theme{Saucer: "#", SaucerPadding: "."}
+	}
+	b := progressbar.NewOptions64(total,
+		progressbar.OptionSetWriter(io.Discard),
+		progressbar.OptionSetWidth(max(1, columns)),
+		progressbar.OptionSetTheme(theme),
+		progressbar.OptionSetElapsedTime(false),
+		progressbar.OptionSetPredictTime(false),
+		progressbar.OptionShowDescriptionAtLineEnd(),
+		progressbar.OptionSetDescription(text),
+	)
+	// It draws only what changes.
+	b.RenderBlank()
+	b.Set64(done)
+	return strings.Join(strings.Fields(b.String()), " ")
+}
+
+// writeLines is the bar of a log: a line after lineInterval, and then at growing
+// distances.
+func (p *progress) writeLines() {
+	interval := lineInterval
+	for {
+		select {
+		case <-time.After(interval):
+			fmt.Fprintf(p.stderr, "certsweep: %s\n", strings.Join(p.parts(p.done.Load(), p.total.Load(), time.Since(p.started)), ", "))
+			interval = min(2*interval, maxLineInterval)
+		case <-p.stopped:
+			return
+		}
 	}
 }
 

@@ -4,7 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"os"
+	"io"
 	"strings"
 
 	"certsweep/cmd/internal/process"
@@ -30,7 +30,7 @@ type fileReport struct {
 
 // openReports opens every file, so that one that cannot be written is known
 // before anything is dialed.
-func openReports(o *checkOptions, stdout *os.File, options report.Options) (*reports, error) {
+func openReports(o *checkOptions, stdout io.Writer, options report.Options) (*reports, error) {
 	format, err := report.ParseFormat(o.format)
 	if err != nil {
 		return nil, usageError("--format: %w", err)

@@ -17,6 +17,7 @@ import (
 	"certsweep/cmd/internal/scan"
 	"certsweep/dialer"
 	"certsweep/results"
+	"certsweep/results/report"
 	"certsweep/scanner"
 )
 
@@ -27,15 +28,7 @@ type environment struct {
 	// stop is done when no more targets shall be taken, abort when those in
 	// flight shall be dropped too.
 	stop, abort context.Context
-}
-
-// width returns the columns of the terminal that standard output is, or those of
-// a common one.
-func (e *environment) width() int {
-	if width, _, err := term.GetSize(int(e.stdout.Fd())); err == nil && width > 0 {
-		return width
-	}
-	return 80
+	screen      screen
 }
 
 // scan is the command without a name.
@@ -73,6 +66,10 @@ func (e *environment) scan(args []string) error {
 	}
 	o.Fit(e.stderr, s)
 	complete := o.Complete()
+	e.chooseFormat(o)
+	if o.format == formatAuto && several(in, complete) {
+		o.format = formatTable
+	}
 	var count func() (int, error)
 	if in.Countable {
 		count = func() (int, error) { return countInput(in, complete) }
@@ -128,9 +125,15 @@ func (e *environment) sweep(o *options, s *scanner.Scanner, d *dialer.Dialer, ta
 	if err != nil {
 		return errors.Join(err, out.Close())
 	}
-	encoder := results.NewEncoder(out)
+	var w io.Writer = out
+	if out.stdout {
+		w = e.screen.above(e.stdout)
+	}
+	encoder := e.newSink(o, w)
+	// Whoever sees a card wants to see the chain.
+	s.Recorder.Chain = o.Chain || o.format == formatCard || o.format == formatAuto
 	summary := results.Summary{Resumed: out.resumed}
-	progress := startProgress(e.stderr, o, count)
+	progress := e.startProgress(o, count)
 	stopDebug, err := startDebug(o.debugAddr, s, progress)
 	if err != nil {
 		progress.stop()
@@ -139,7 +142,11 @@ func (e *environment) sweep(o *options, s *scanner.Scanner, d *dialer.Dialer, ta
 	defer stopDebug()
 
 	defer context.AfterFunc(e.stop, func() {
-		fmt.Fprintf(e.stderr, "\ncertsweep: %v: finishing what is in flight; once more to drop it\n", context.Cause(e.stop))
+		before := ""
+		if term.IsTerminal(int(e.stderr.Fd())) {
+			before = eraseBelow // the terminal's ^C
+		}
+		fmt.Fprintf(e.screen.above(e.stderr), "%scertsweep: %v: finishing what has begun; once more to drop it\n", before, context.Cause(e.stop))
 	})()
 	s.Stop = e.stop.Done()
 	s.Idle = encoder.Flush
@@ -150,7 +157,7 @@ func (e *environment) sweep(o *options, s *scanner.Scanner, d *dialer.Dialer, ta
 	})
 	progress.stop()
 	// Whatever ended the scan, what is done is kept.
-	failure := writeFailure(errors.Join(encoder.Flush(), out.Close()))
+	failure := writeFailure(errors.Join(encoder.Close(), out.Close()))
 	if failure == nil {
 		failure = err
 	}
@@ -160,7 +167,10 @@ func (e *environment) sweep(o *options, s *scanner.Scanner, d *dialer.Dialer, ta
 	interrupted := context.Cause(e.stop)
 	summary.Interrupted = interrupted != nil || failure != nil && failure != scan.ErrNoTargets
 	if !o.quiet {
-		summary.WriteText(e.stderr)
+		// A card says it all.
+		if summary.Targets != 1 || !o.forPeople() || summary.Interrupted {
+			report.WriteSummary(e.stderr, &summary, e.summaryOptions())
+		}
 		if summary.Interrupted && out.regular && count != nil {
 			fmt.Fprintln(e.stderr, "certsweep: to go on, give the same command with --resume")
 		}
@@ -169,6 +179,15 @@ func (e *environment) sweep(o *options, s *scanner.Scanner, d *dialer.Dialer, ta
 		failure = process.Fail(process.StatusIncomplete, fmt.Errorf("writing the summary: %w", err))
 	}
 	return outcome(failure, interrupted)
+}
+
+// summaryOptions says how a summary is shown on standard error.
+func (e *environment) summaryOptions() report.Options {
+	options := report.Options{ASCII: isASCII(os.Getenv), Color: takesColor(e.stderr)}
+	if width, _, err := term.GetSize(int(e.stderr.Fd())); err == nil {
+		options.Width = width
+	}
+	return options
 }
 
 // outcome is the error that the scan's exit status comes from.

@@ -36,8 +36,8 @@ func (o *options) command() *flags.Command {
 		},
 		Elsewhere: elsewhereOf("scan"),
 		Examples: []flags.Line{
+			{Text: "certsweep example.com"},
 			{Text: "certsweep hosts.txt > results.jsonl"},
-			{Text: "certsweep -t example.com -t 192.0.2.7,example.org,8443 --chain"},
 			{Text: "certsweep -c 5000 --trust mozilla -o results.jsonl --resume top-1m.csv"},
 			{Text: "certsweep check --min-days 20 hosts.txt"},
 		},

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"strings"
 
 	"certsweep/results"
 )
@@ -16,7 +17,7 @@ func (j *judgement) unchecked() {
 	if o := j.expectation.Optional; o != nil {
 		optional = *o
 	}
-	if optional && unreachable(j.record.Error) {
+	if optional && j.record.Error.Unreachable() {
 		level = OK
 	}
 	// Kept at level OK too: a report can then say what it let pass.
@@ -32,27 +33,6 @@ func (j *judgement) uncheckedLevel() Level {
 	return j.level(CodeUnchecked)
 }
 
-// unreachable reports whether an error is of the kind that a host or service
-// gives that is down: it has no address, no connection could be made, or the
-// connection broke off or fell silent. A bad line, a lack of this machine's
-// own, or an answer that is not TLS are of another kind.
-func unreachable(e *results.Error) bool {
-	if e == nil {
-		return false
-	}
-	switch e.Phase {
-	case results.PhaseResolve, results.PhaseConnect:
-		return e.Code != results.CodeCanceled
-	case results.PhaseInput, results.PhaseLocal:
-		return false
-	}
-	switch e.Code {
-	case results.CodeTimeout, results.CodeRefused, results.CodeReset, results.CodeUnreachable, results.CodeEOF:
-		return true
-	}
-	return false
-}
-
 // describeError says why an endpoint could not be checked.
 func describeError(r *results.Record) string {
 	switch {
@@ -62,11 +42,7 @@ func describeError(r *results.Record) string {
 	default:
 		return "could not be checked: the server did not show that it holds the certificate's key: scan it again"
 	}
-	what, ok := errorTexts[r.Error.Code]
-	if !ok {
-		what = r.Error.Code
-	}
-	text := fmt.Sprintf("could not be checked: %s", what)
+	text := "could not be checked: " + errorText(r.Error.Code)
 	switch {
 	case r.Error.Alert != nil:
 		text += fmt.Sprintf(" (%s: alert %d, %s)", r.Error.Phase, r.Error.Alert.Number, r.Error.Alert.Name)
@@ -75,6 +51,21 @@ func describeError(r *results.Record) string {
 	default:
 		text += fmt.Sprintf(" (%s)", r.Error.Phase)
 	}
+	return text
+}
+
+// errorText says what an error code means, and what to look at.
+func errorText(code string) string {
+	if text, ok := errorTexts[code]; ok {
+		return text
+	}
+	return code
+}
+
+// ErrorText says in a few words what an error code means, or is the code if it
+// is unknown.
+func ErrorText(code string) string {
+	text, _, _ := strings.Cut(errorText(code), ":")
 	return text
 }
 

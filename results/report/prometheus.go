@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/big"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -130,7 +131,11 @@ func newSample(v *policy.Verdict, labels string) sample {
 		}, ",")
 	}
 	for _, problem := range reported(v) {
-		s.problems = append(s.problems, label("code", string(problem.Code))+","+label("level", problem.Level.String()))
+		// Several certificates of an endpoint may have the same problem.
+		series := label("code", string(problem.Code)) + "," + label("level", problem.Level.String())
+		if !slices.Contains(s.problems, series) {
+			s.problems = append(s.problems, series)
+		}
 	}
 	return s
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"certsweep/results"
 	"certsweep/results/policy"
 )
 
@@ -22,7 +23,9 @@ type Format string
 
 // The formats.
 const (
-	Text       Format = "text"       // a table for people, the worst first
+	Text       Format = "text"       // what is wrong, for people, the worst first
+	Table      Format = "table"      // a line for each verdict, for a terminal
+	Card       Format = "card"       // all that there is to know of each endpoint, for a terminal
 	JSON       Format = "json"       // one document: what is not OK, and a summary
 	JSONL      Format = "jsonl"      // one line for each verdict, OK ones too
 	JUnit      Format = "junit"      // XML for CI servers, a test case for each endpoint
@@ -46,6 +49,8 @@ var formats = []formatRow{
 	{Text, true, false, func(w io.Writer, o Options) Renderer {
 		return &text{w: w, color: o.Color, rows: worst{limit: maxShown}}
 	}},
+	{Table, true, false, func(w io.Writer, o Options) Renderer { return newTable(w, o) }},
+	{Card, true, false, func(w io.Writer, o Options) Renderer { return newCard(w, o) }},
 	{JSON, false, false, func(w io.Writer, o Options) Renderer { return newDocument(w, o.Now) }},
 	{JSONL, true, false, func(w io.Writer, _ Options) Renderer { return &lines{w: w} }},
 	{JUnit, false, false, func(w io.Writer, o Options) Renderer { return newJUnit(w, o.Now) }},
@@ -99,13 +104,28 @@ const maxShown = 10_000
 type Options struct {
 	// Now is the time of the judgement, as given to [policy.Policy.Judge].
 	Now time.Time
-	// Color has Text write ANSI colours.
+	// Color has Text, Table and Card write ANSI colours.
 	Color bool
+	// Width is the number of columns that Table and Card fill; 0 is 80.
+	Width int
+	// ASCII has Table and Card draw with nothing else. What is quoted stays as
+	// it is.
+	ASCII bool
+	// Bare leaves out the line with which Table and Card sum the run up.
+	Bare bool
+	// Addresses has Table say the address of each endpoint that is a name.
+	Addresses bool
+	// About says what an endpoint is. If it is set, Table shows that and the tag
+	// instead of the endpoint and its certificate.
+	About func(*results.Record) string
 	// Locate has GitHub and SARIF annotate the target's line: it returns the file that a
 	// record's line is in and the line's number there, or "" and 0 for a target
 	// of no file. Nil is no file for any.
 	Locate func(line int) (file string, fileLine int)
 }
+
+// defaultWidth is that of a terminal if nobody knows.
+const defaultWidth = 80
 
 // Renderer takes the verdicts of a run. It keeps none of them whole, so its
 // memory is bounded however many there are. It starts no goroutine and is not
@@ -118,10 +138,13 @@ type Renderer interface {
 	Close() error
 }
 
-// New returns a renderer that writes to w. GitHub and JSONL write each verdict
+// New returns a renderer that writes to w. GitHub, JSONL, Table and Card write each verdict
 // with one call; the others buffer. It panics for a format that is none of
 // [Formats].
 func New(f Format, w io.Writer, o Options) Renderer {
+	if o.Width == 0 {
+		o.Width = defaultWidth
+	}
 	for _, row := range formats {
 		if row.name == f {
 			return row.make(w, o)

@@ -20,6 +20,7 @@ import (
 	"certsweep/results/certificate"
 	"certsweep/results/policy"
 	"certsweep/results/report"
+	"certsweep/results/revocation"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -137,7 +138,7 @@ func accept(t testing.TB, format report.Format, out string) {
 		}
 	}
 	switch format {
-	case report.Text, report.Nagios, report.GitHub:
+	case report.Text, report.Nagios, report.GitHub, report.Table, report.Card:
 		if strings.Contains(out, "##") {
 			t.Errorf("%s: a log viewer may take ## for a command", format)
 		}
@@ -159,7 +160,7 @@ func accept(t testing.TB, format report.Format, out string) {
 		acceptHTML(t, out)
 	case report.SARIF:
 		acceptSARIF(t, out)
-	case report.Text:
+	case report.Text, report.Table, report.Card:
 		for line := range strings.Lines(out) {
 			if strings.HasPrefix(strings.TrimSpace(line), "::") {
 				t.Errorf("a line that GitHub takes for a command: %q", line)
@@ -228,7 +229,7 @@ func TestParseFormat(t *testing.T) {
 			t.Errorf("%s: %v, %v", f, got, err)
 		}
 	}
-	if _, err := report.ParseFormat("pdf"); err == nil || !strings.Contains(err.Error(), "the formats are text json") {
+	if _, err := report.ParseFormat("pdf"); err == nil || !strings.Contains(err.Error(), "the formats are text table card json") {
 		t.Errorf("pdf: %v", err)
 	}
 }
@@ -353,7 +354,10 @@ func FuzzHostile(f *testing.F) {
 		c.Subject = certificate.Name{DN: s, CommonName: s, Organization: []string{s}}
 		c.Issuer, c.DNSNames, c.IPAddresses, c.EmailAddresses = c.Subject, []string{s, s}, []string{s}, []string{s}
 		c.ParseError, c.SignatureAlgorithm, c.SerialNumber = s, s, s
-		v.Error, h.Version, h.Cipher, h.KeyExchange = s, s, s, s
+		v.Error, v.FirstToExpire, h.Version, h.Cipher, h.KeyExchange, h.ALPN = s, s, s, s, s, s
+		h.OCSP = &revocation.OCSP{Status: s, Error: s, Reason: s}
+		r.Chain = []*certificate.Certificate{&c}
+		r.Alternates = []*results.Alternate{{Method: s, Certificate: &c, Verification: &v}}
 		r.Findings = []results.Finding{results.Untrusted, results.NameMismatch, results.WeakCipher, results.OldProtocol, results.Malformed, results.Finding(s)}
 		failed := r
 		failed.Host, failed.Certificate, failed.TLS, failed.Status = "", nil, nil, results.StatusError

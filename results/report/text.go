@@ -22,11 +22,6 @@ type text struct {
 // and the others stay readable.
 const maxColumn = 48
 
-// colors has the ANSI sequence that shows a level.
-var colors = map[policy.Level]string{
-	policy.Fail: "\x1b[1;31m", policy.Unchecked: "\x1b[35m", policy.Warn: "\x1b[33m", policy.OK: "\x1b[32m",
-}
-
 func (t *text) Add(v *policy.Verdict) error {
 	t.summary.Add(v)
 	t.rows.add(v)
