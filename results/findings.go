@@ -39,6 +39,9 @@ const (
 	Unsupported      Finding = "unsupported"
 	Revoked          Finding = "revoked"
 	StapleMissing    Finding = "staple_missing"
+	// RevocationUnknown: it was asked whether the certificates were revoked, and
+	// not found out; or the server staples that its issuer does not know.
+	RevocationUnknown Finding = "revocation_unknown"
 	// These need an [Enumeration].
 	NoServerPreference     Finding = "no_server_preference"
 	Compression            Finding = "compression"
@@ -52,7 +55,7 @@ func Findings() []Finding {
 	return []Finding{
 		Expired, NotYetValid, ExpiresSoon, Untrusted, SelfSigned, IncompleteChain, ChainExpired, ChainExpiresSoon,
 		NameMismatch, NoNames, WeakKey, WeakSignature, OldProtocol, WeakCipher, NotPostQuantum, LongValidity, Malformed, Unsupported,
-		Revoked, StapleMissing,
+		Revoked, StapleMissing, RevocationUnknown,
 		NoServerPreference, Compression, InsecureRenegotiation, NoFallbackSCSV, NoExtendedMasterSecret,
 	}
 }
@@ -87,6 +90,7 @@ func Find(r *Record, chain []*x509.Certificate, verdict []Finding, offeredPostQu
 		add(offeredPostQuantum && !t.PostQuantum && (r.Enumeration == nil || !r.Enumeration.PostQuantum()), NotPostQuantum)
 		revoked := t.OCSP != nil && t.OCSP.Status == revocation.Revoked
 		add(revoked, Revoked)
+		add(t.OCSP != nil && t.OCSP.Status == revocation.Unknown, RevocationUnknown)
 		// A hello made by hand does not read on to the staple.
 		add(r.Certificate != nil && r.Certificate.MustStaple && t.Method == "handshake" && !revoked &&
 			(t.OCSP == nil || t.OCSP.Status != revocation.Good), StapleMissing)
@@ -96,23 +100,29 @@ func Find(r *Record, chain []*x509.Certificate, verdict []Finding, offeredPostQu
 		add(len(e.WeakCiphers()) > 0, WeakCipher)
 		add(e.noServerPreference(), NoServerPreference)
 	}
+	return sorted(found)
+}
+
+// FindRevoked adds to the findings of a record what was found out about
+// revocation after it was made; nil adds nothing.
+func FindRevoked(found []Finding, r *revocation.Result) []Finding {
+	switch {
+	case r == nil:
+	case r.Status == revocation.Revoked:
+		found = append(found, Revoked)
+	case r.Status == revocation.Unknown:
+		found = append(found, RevocationUnknown)
+	}
+	return sorted(found)
+}
+
+// sorted returns findings in the order of a record, each once. It is never nil.
+func sorted(found []Finding) []Finding {
 	if found == nil {
 		return []Finding{}
 	}
-	found = unique(found)
 	slices.SortFunc(found, func(a, b Finding) int { return slices.Index(order, a) - slices.Index(order, b) })
-	return found
-}
-
-// unique drops what was found before.
-func unique(found []Finding) []Finding {
-	kept := found[:0]
-	for _, f := range found {
-		if !slices.Contains(kept, f) {
-			kept = append(kept, f)
-		}
-	}
-	return kept
+	return slices.Compact(found)
 }
 
 var order = Findings()

@@ -60,7 +60,7 @@ func TestReadOCSP(t *testing.T) {
 // TestStapleMissing: what is not said to be good is as if nothing were stapled.
 func TestStapleMissing(t *testing.T) {
 	for status, want := range map[string][]Finding{
-		revocation.Good: {}, revocation.Revoked: {Revoked}, revocation.Unknown: {StapleMissing}, revocation.Invalid: {StapleMissing}, "": {StapleMissing},
+		revocation.Good: {}, revocation.Revoked: {Revoked}, revocation.Unknown: {StapleMissing, RevocationUnknown}, revocation.Invalid: {StapleMissing}, "": {StapleMissing},
 	} {
 		r := &Record{
 			TLS:         &TLS{Version: "1.3", Method: "handshake", OCSP: &revocation.OCSP{Status: status}},

@@ -63,7 +63,10 @@ type Record struct {
 	// asked for.
 	Chain        []*certificate.Certificate `json:"chain,omitzero"`
 	Verification *Verification              `json:"verification,omitempty"`
-	Findings     []Finding                  `json:"findings"`
+	// Revocation is what issuers say of the certificates of the verified chain.
+	// Nil when they were not asked.
+	Revocation *revocation.Result `json:"revocation,omitempty"`
+	Findings   []Finding          `json:"findings"`
 	// Alternates are the endpoint's certificates for other kinds of key. Nil
 	// when they were not asked for. AlternatesError says what kept the scan from
 	// asking for all.
@@ -87,6 +90,7 @@ type Alternate struct {
 	ChainSent    *ChainSent                 `json:"chain_sent,omitempty"`
 	Chain        []*certificate.Certificate `json:"chain,omitzero"`
 	Verification *Verification              `json:"verification,omitempty"`
+	Revocation   *revocation.Result         `json:"revocation,omitempty"`
 	Findings     []Finding                  `json:"findings"`
 }
 

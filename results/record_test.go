@@ -49,6 +49,8 @@ func TestSchemaHasEveryField(t *testing.T) {
 		{certificate.PublicKey{}, []string{"$defs", "certificate", "properties", "public_key"}},
 		{results.Verification{}, []string{"properties", "verification"}},
 		{revocation.OCSP{}, []string{"properties", "tls", "properties", "ocsp"}},
+		{revocation.Result{}, []string{"properties", "revocation"}},
+		{revocation.Verdict{}, []string{"properties", "revocation", "properties", "certificates", "items"}},
 		{results.Alternate{}, []string{"properties", "alternates", "items"}},
 		{results.ChainSent{}, []string{"$defs", "chain_sent"}},
 		{results.Drain{}, []string{"properties", "drain"}},

@@ -58,10 +58,12 @@ func (sc *scan) probeEndpoint(ctx context.Context, t *Target, e *dialer.Endpoint
 		return sc.retry(ctx, e, shown)
 	})
 	shown.Timing.Resolve += resolve
+	used := time.Since(shown.began)
 	waited := sc.survey(ctx, e, shown, err)
-	r := sc.Recorder.Record(t, shown.began.Add(-resolve), &shown.Handshake, err)
+	r, paths := sc.Recorder.record(t, shown.began.Add(-resolve), &shown.Handshake, err)
 	r.Timing.Total -= milliseconds(waited)
 	r.Retries = shown.retries
+	sc.revoked(ctx, r, paths, used)
 	return r
 }
 

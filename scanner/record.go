@@ -29,7 +29,15 @@ type Recorder struct {
 // and ended with err, nil for success. h must not be nil; it is zero if nothing
 // was learnt. It does not block, and keeps nothing of h.
 func (c *Recorder) Record(t *Target, began time.Time, h *dialer.Handshake, err error) *results.Record {
-	r := t.Entry().Record()
+	r, _ := c.record(t, began, h, err)
+	return r
+}
+
+// record is Record. paths are the chains that were verified, leaf first, that of
+// the record's certificate and those of its alternates; nil for those that are
+// not trusted.
+func (c *Recorder) record(t *Target, began time.Time, h *dialer.Handshake, err error) (r *results.Record, paths [][]*x509.Certificate) {
+	r = t.Entry().Record()
 	r.SNI, r.Time, r.Status = h.ServerName, began.UTC().Truncate(time.Millisecond), results.StatusOK
 	r.Timing = results.Timing{
 		Resolve:   milliseconds(h.Timing.Resolve),
@@ -49,13 +57,14 @@ func (c *Recorder) Record(t *Target, began time.Time, h *dialer.Handshake, err e
 	if h.Drain.End != "" {
 		r.Drain = &results.Drain{Bytes: h.Drain.Bytes, End: string(h.Drain.End)}
 	}
-	c.describe(r, t, h)
+	paths = c.describe(r, t, h)
 	r.Timing.Total = milliseconds(time.Since(began))
-	return r
+	return r, paths
 }
 
-// describe adds what the certificates say.
-func (c *Recorder) describe(r *results.Record, t *Target, h *dialer.Handshake) {
+// describe adds what the certificates say. It returns the chains that were
+// verified.
+func (c *Recorder) describe(r *results.Record, t *Target, h *dialer.Handshake) (paths [][]*x509.Certificate) {
 	parsed := results.ParseChain(h.Certificates, h.Parsed)
 	d := c.certificates(h.Certificates, parsed, t, r.Time)
 	r.Certificate, r.ChainSent, r.Chain, r.Verification = d.leaf, d.sent, d.chain, d.verification
@@ -65,20 +74,23 @@ func (c *Recorder) describe(r *results.Record, t *Target, h *dialer.Handshake) {
 	var observed []results.Finding
 	r.Enumeration, observed = recordEnumeration(h)
 	r.Findings = results.Find(r, parsed, slices.Concat(d.verdict, observed), h.PostQuantumOffered)
+	paths = append(paths, d.path(parsed))
 	if h.Alternates == nil {
-		return
+		return paths
 	}
 	r.Alternates = []*results.Alternate{}
 	for i := range h.Alternates {
-		r.Alternates = append(r.Alternates, c.alternate(&h.Alternates[i], t, r.Time))
+		alternate, path := c.alternate(&h.Alternates[i], t, r.Time)
+		r.Alternates, paths = append(r.Alternates, alternate), append(paths, path)
 	}
 	if h.AlternatesError != nil {
 		r.AlternatesError = results.Shorten(h.AlternatesError.Error(), maxText)
 	}
+	return paths
 }
 
 // alternate describes a further certificate of an endpoint.
-func (c *Recorder) alternate(a *dialer.Alternate, t *Target, now time.Time) *results.Alternate {
+func (c *Recorder) alternate(a *dialer.Alternate, t *Target, now time.Time) (*results.Alternate, []*x509.Certificate) {
 	parsed := results.ParseChain(a.Certificates, nil)
 	// What is found of a certificate alone is what a record without a handshake
 	// has.
@@ -88,7 +100,7 @@ func (c *Recorder) alternate(a *dialer.Alternate, t *Target, now time.Time) *res
 	return &results.Alternate{
 		Method: string(a.Method), KeyProved: a.KeyProved, Certificate: d.leaf, ChainSent: d.sent, Chain: d.chain,
 		Verification: d.verification, Findings: results.Find(alone, parsed, d.verdict, false),
-	}
+	}, d.path(parsed)
 }
 
 // described is what the certificates of one chain say.
@@ -99,6 +111,14 @@ type described struct {
 	verification *results.Verification
 	verdict      []results.Finding
 	issuers      []*x509.Certificate // of the verified chain
+}
+
+// path returns the chain that was verified, leaf first.
+func (d *described) path(parsed []*x509.Certificate) []*x509.Certificate {
+	if d.issuers == nil {
+		return nil
+	}
+	return append([]*x509.Certificate{parsed[0]}, d.issuers...)
 }
 
 // certificates describes a chain and verifies it. parsed has its certificates as

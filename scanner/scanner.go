@@ -20,6 +20,7 @@ import (
 
 	"certsweep/dialer"
 	"certsweep/results"
+	"certsweep/results/revocation"
 )
 
 // Defaults of a Scanner.
@@ -50,6 +51,10 @@ type Scanner struct {
 	Timeout time.Duration
 	// Recorder makes the records of what Probe learns.
 	Recorder Recorder
+	// Revocation, where it is set, is asked whether the certificates of a verified
+	// chain were revoked, within what Timeout leaves; what it fetches goes on
+	// until the scan ends.
+	Revocation *revocation.Checker
 	// Retries is how often a target is tried again, within its Timeout, after a
 	// failure that another try can mend: a time-out, a reset, a name server that
 	// failed.
@@ -90,6 +95,7 @@ func (s *Scanner) Scan(ctx context.Context, targets iter.Seq2[Target, error], em
 	defer cancel(nil)
 
 	sc := newScan(s)
+	defer sc.askFor(ctx)()
 	turns, endTurns := context.WithCancel(ctx)
 	defer endTurns()
 	work := make(chan *Target)
@@ -154,6 +160,7 @@ type scan struct {
 	hosts   *hosts        // nil without a limit
 	memory  *memory       // nil without a limit
 	lanes   lanes
+	spawn   revocation.Spawn
 }
 
 func newScan(s *Scanner) *scan {

@@ -123,6 +123,12 @@ func chainCases() []Case {
 				cert.OCSPStaple = p.inter.ocspResponse(cert, ocsp.Good)
 				return cert
 			})),
+		newCase("staple-unknown", "A certificate that, as the OCSP response says that it staples, its issuer does not know.",
+			ok("revocation_unknown"), withCert(func(p *pki) tls.Certificate {
+				cert := p.inter.Issue(Leaf{DNSNames: []string{"staple-unknown.test"}})
+				cert.OCSPStaple = p.inter.ocspResponse(cert, ocsp.Unknown)
+				return cert
+			})),
 		newCase("staple-missing", "Its certificate demands a stapled OCSP response, and it has none.",
 			ok("staple_missing"), withLeaf(Leaf{DNSNames: []string{"staple-missing.test"}, Extensions: mustStaple})),
 	}

@@ -59,6 +59,13 @@ var findings = map[string]func(view) bool{
 		response, err := ocsp.ParseResponseForCert(v.OCSPResponse, v.leaf, v.PeerCertificates[1])
 		return err == nil && response.Status == ocsp.Revoked
 	},
+	"revocation_unknown": func(v view) bool {
+		if len(v.OCSPResponse) == 0 {
+			return false
+		}
+		response, err := ocsp.ParseResponseForCert(v.OCSPResponse, v.leaf, v.PeerCertificates[1])
+		return err == nil && response.Status == ocsp.Unknown
+	},
 	"staple_missing": func(v view) bool {
 		return len(v.OCSPResponse) == 0 && slices.ContainsFunc(v.leaf.Extensions, func(e pkix.Extension) bool {
 			return e.Id.String() == "1.3.6.1.5.5.7.1.24"

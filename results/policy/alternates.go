@@ -10,7 +10,9 @@ import (
 func (j *judgement) alternates() {
 	for _, a := range j.record.Alternates {
 		record := *j.record
-		record.Certificate, record.Chain, record.Verification, record.Findings = a.Certificate, a.Chain, a.Verification, a.Findings
+		record.Certificate, record.Chain, record.Verification, record.Revocation, record.Findings = a.Certificate, a.Chain, a.Verification, a.Revocation, a.Findings
+		// The response that was stapled is about the other certificate.
+		record.TLS = nil
 		var found Verdict
 		other := judgement{policy: j.policy, expectation: j.expectation, record: &record, now: j.now, verdict: &found}
 		if !a.KeyProved {

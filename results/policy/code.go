@@ -42,7 +42,7 @@ var codes = []Code{
 	Code(results.Malformed), CodeName, CodeIssuer, CodeMinDays, CodeMinTLS, CodeExpect,
 	Code(results.StapleMissing), CodeUnchecked, CodeChanged, Code(results.WeakKey), Code(results.WeakSignature),
 	Code(results.OldProtocol), Code(results.WeakCipher), Code(results.ExpiresSoon), Code(results.ChainExpiresSoon),
-	Code(results.NoNames), Code(results.NotPostQuantum), Code(results.LongValidity), Code(results.Unsupported),
+	Code(results.RevocationUnknown), Code(results.NoNames), Code(results.NotPostQuantum), Code(results.LongValidity), Code(results.Unsupported),
 	Code(results.Compression), Code(results.InsecureRenegotiation), Code(results.NoFallbackSCSV), Code(results.NoExtendedMasterSecret),
 	Code(results.NoServerPreference),
 }

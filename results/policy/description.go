@@ -27,6 +27,7 @@ var descriptions = map[Code]string{
 	Code(results.Unsupported):            "A certificate could not be verified: its key is of a kind that Go does not know",
 	Code(results.Revoked):                "The certificate was revoked",
 	Code(results.StapleMissing):          "The certificate demands a stapled OCSP response, and none that counts came",
+	Code(results.RevocationUnknown):      "It could not be found out whether a certificate of the chain was revoked",
 	Code(results.NoServerPreference):     "The client decides which cipher suite is chosen",
 	Code(results.Compression):            "TLS compression is accepted",
 	Code(results.InsecureRenegotiation):  "Renegotiation is not secure",

@@ -89,8 +89,10 @@ func describe(f results.Finding, r *results.Record) string {
 		return fmt.Sprintf("key exchange is not post-quantum (%s): enable X25519MLKEM768 and TLS 1.3", group)
 	case results.LongValidity:
 		return fmt.Sprintf("valid for %s in all, which clients refuse of public CAs: reissue for less", span(c.NotAfter.Sub(c.NotBefore)))
-	case results.Revoked, results.StapleMissing:
-		return describeStaple(f, t.OCSP)
+	case results.Revoked, results.RevocationUnknown:
+		return describeRevocation(f, r)
+	case results.StapleMissing:
+		return describeStaple(t.OCSP)
 	case results.NoServerPreference, results.Compression, results.InsecureRenegotiation, results.NoFallbackSCSV, results.NoExtendedMasterSecret:
 		return describeAccepted(f)
 	case results.Unsupported:
@@ -115,13 +117,44 @@ func describeChain(f results.Finding, v *results.Verification) string {
 	return fmt.Sprintf("a certificate of the chain expires before the leaf%s: serve another chain, or renew under a newer issuer", chainEnd(v))
 }
 
-// describeStaple says what the stapled OCSP response means, nil for none.
-func describeStaple(f results.Finding, o *revocation.OCSP) string {
+// describeRevocation says what is known of a revocation, and from where.
+func describeRevocation(f results.Finding, r *results.Record) string {
+	wanted := revocation.Revoked
+	if f == results.RevocationUnknown {
+		wanted = revocation.Unknown
+	}
+	if found := r.Revocation; found != nil {
+		for _, v := range found.Certificates {
+			switch {
+			case v.Status != wanted:
+			case wanted == revocation.Unknown:
+				return fmt.Sprintf("whether %s was revoked could not be found out (%s)", v.Subject, v.Error)
+			case v.Source != revocation.SourceStaple:
+				return fmt.Sprintf("%s was revoked on %s (%s), says %s: replace it, and its key", v.Subject, date(v.RevokedAt), v.Reason, v.URL)
+			}
+		}
+		if found.Error != "" && wanted == revocation.Unknown {
+			return fmt.Sprintf("whether the certificate was revoked could not be found out (%s)", found.Error)
+		}
+	}
+	o := &revocation.OCSP{}
+	if r.TLS != nil && r.TLS.OCSP != nil {
+		o = r.TLS.OCSP
+	}
 	switch {
-	case f == results.Revoked && o != nil:
+	case f == results.RevocationUnknown && o.Status == revocation.Unknown:
+		return "the stapled OCSP response says that the issuer does not know the certificate, which some clients refuse: replace it"
+	case f == results.RevocationUnknown:
+		return "whether the certificate was revoked could not be found out"
+	case o.Status == revocation.Revoked:
 		return fmt.Sprintf("revoked on %s (%s), as the stapled response says: replace it, and its key", date(o.RevokedAt), o.Reason)
-	case f == results.Revoked:
-		return "revoked: replace it, and its key"
+	}
+	return "revoked: replace it, and its key"
+}
+
+// describeStaple says what the stapled OCSP response means, nil for none.
+func describeStaple(o *revocation.OCSP) string {
+	switch {
 	case o != nil && o.Status == revocation.Unknown:
 		return "the certificate demands a stapled OCSP response, and the stapled one says that its issuer does not know it: replace it"
 	case o != nil:

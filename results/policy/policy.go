@@ -69,7 +69,7 @@ func Default() *Policy {
 	}
 	for _, finding := range []results.Finding{
 		results.WeakKey, results.WeakSignature, results.OldProtocol, results.WeakCipher,
-		results.ExpiresSoon, results.ChainExpiresSoon, results.LongValidity,
+		results.ExpiresSoon, results.ChainExpiresSoon, results.LongValidity, results.RevocationUnknown,
 		results.Compression, results.InsecureRenegotiation,
 	} {
 		p.Levels[Code(finding)] = Warn

@@ -52,6 +52,8 @@ type Options struct {
 	Trust    string
 	TrustSet bool
 
+	Revocation bool
+
 	Chain, PEM bool
 	Shard      Shard
 }
@@ -100,6 +102,8 @@ func (o *Options) Validate(c *flags.Command) error {
 		return process.Usage("--min-tls %s is above --max-tls %s", &o.MinTLS, &o.MaxTLS)
 	case o.Key != "" && o.Cert == "":
 		return process.Usage("--key needs --cert")
+	case o.Revocation && o.Trust == "none":
+		return process.Usage("--revocation and --trust none exclude each other: only the issuers of trusted chains are asked")
 	case len(o.Files) == 0 && len(o.Targets) == 0 && c.Changed("target"):
 		return process.Usage("--target is empty")
 	}

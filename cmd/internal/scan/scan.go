@@ -100,6 +100,8 @@ func (o *Options) Scanner() (*scanner.Scanner, *dialer.Dialer, error) {
 		Retries:  o.Retries,
 		Rate:     o.Rate,
 		PerHost:  o.PerHost,
+
+		Revocation: o.checker(d),
 	}
 	if o.AllIPs {
 		s.Lookup = d.Lookup
