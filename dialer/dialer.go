@@ -45,6 +45,9 @@ type Dialer struct {
 	// value is nothing.
 	Enumerate        fingerprint.What
 	EnumerateTimeout time.Duration
+	// Fingerprint has [Dialer.Survey] take the server's JARM and JA3S: eleven
+	// connections.
+	Fingerprint bool
 	// PublicOnly has only public addresses dialed: after a look-up, private,
 	// loopback, link-local and other special ones (RFC 6890) are passed over. A
 	// host that has no other fails with CodeDeniedAddress.

@@ -69,6 +69,10 @@ type Handshake struct {
 	// Enumeration is what [Dialer.Survey] found that the server accepts; nil if it
 	// was not asked to, or met no TLS.
 	Enumeration *fingerprint.Enumeration
+	// JARM and JA3S are its fingerprints, if Survey was asked for them; empty if
+	// they could not be taken, and FingerprintError says why.
+	JARM, JA3S       string
+	FingerprintError error
 
 	Drain  Drain
 	Timing Timing

@@ -25,17 +25,41 @@ type Pace struct {
 }
 
 // Surveys reports whether the Dialer asks for more of a server than Probe does.
-func (d *Dialer) Surveys() bool { return d.Enumerate != 0 }
+func (d *Dialer) Surveys() bool { return d.Enumerate != 0 || d.Fingerprint }
 
-// Survey adds to h what the Dialer is to enumerate, for an
-// endpoint that Probe returned h and failure of. It does nothing if no TLS server
-// was met. It blocks until it is done; d.EnumerateTimeout bounds the time that
+// Survey adds to h what the Dialer is to enumerate and to fingerprint, for an
+// endpoint that Probe returned h and failure of. It enumerates nothing if no TLS
+// server was met. It blocks until it is done; d.EnumerateTimeout bounds the time that
 // its connections take, and ctx ends it early.
 func (d *Dialer) Survey(ctx context.Context, e Endpoint, h *Handshake, failure error, pace Pace) {
 	d.init()
 	if d.Enumerate != 0 && speaksTLS(failure) {
 		h.Enumeration = d.enumerator(e, h, pace).Run(ctx)
 	}
+	if d.Fingerprint {
+		d.fingerprint(ctx, e, h, failure, pace)
+	}
+}
+
+// fingerprint takes JARM and JA3S. An endpoint that no connection can be made to
+// has the JARM of one that does not answer, which takes no more connections.
+func (d *Dialer) fingerprint(ctx context.Context, e Endpoint, h *Handshake, failure error, pace Pace) {
+	if failed, ok := errors.AsType[*Error](failure); ok {
+		switch failed.Phase {
+		case PhaseConnect:
+			h.JARM = fingerprint.NoJARM
+			return
+		case PhaseHandshake:
+		default:
+			return
+		}
+	}
+	en := d.enumerator(e, h, pace)
+	if h.JARM, h.FingerprintError = en.JARM(ctx, e.Name()); h.JARM == fingerprint.NoJARM || h.FingerprintError != nil {
+		return
+	}
+	// A server that does not like this hello has none.
+	h.JA3S, _ = en.JA3S(ctx)
 }
 
 // speaksTLS reports whether what ended a probe is the doing of something that may

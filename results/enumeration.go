@@ -87,3 +87,14 @@ func isOldProtocol(version string) bool {
 func isPostQuantumGroup(name string) bool {
 	return strings.Contains(name, "MLKEM") || strings.Contains(name, "Kyber")
 }
+
+// Fingerprints tell one TLS stack and its configuration from another.
+type Fingerprints struct {
+	// JARM is 62 hex digits, all zero for a server that does not answer; empty when
+	// it could not be taken, and Error says why.
+	JARM string `json:"jarm,omitempty"`
+	// JA3S is that of the ServerHello which the hello of hello13 gets; empty when it
+	// gets none.
+	JA3S  string `json:"ja3s,omitempty"`
+	Error string `json:"error,omitempty"`
+}

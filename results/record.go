@@ -75,7 +75,9 @@ type Record struct {
 	// Enumeration is what the server accepts. Nil when it was not asked for, or
 	// nothing answered that speaks TLS.
 	Enumeration *Enumeration `json:"enumeration,omitempty"`
-	Drain       *Drain       `json:"drain,omitempty"`
+	// Fingerprints are those of the server's TLS. Nil when they were not asked for.
+	Fingerprints *Fingerprints `json:"fingerprints,omitempty"`
+	Drain        *Drain        `json:"drain,omitempty"`
 	// Retries counts the tries after the first.
 	Retries int    `json:"retries,omitempty"`
 	Timing  Timing `json:"timing"`

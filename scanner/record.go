@@ -73,6 +73,7 @@ func (c *Recorder) describe(r *results.Record, t *Target, h *dialer.Handshake) (
 	}
 	var observed []results.Finding
 	r.Enumeration, observed = recordEnumeration(h)
+	r.Fingerprints = recordFingerprints(h)
 	r.Findings = results.Find(r, parsed, slices.Concat(d.verdict, observed), h.PostQuantumOffered)
 	paths = append(paths, d.path(parsed))
 	if h.Alternates == nil {

@@ -156,3 +156,15 @@ func recordEnumeration(h *dialer.Handshake) (*results.Enumeration, []results.Fin
 	}
 	return r, observed
 }
+
+// recordFingerprints returns the record's form of the fingerprints, nil for none.
+func recordFingerprints(h *dialer.Handshake) *results.Fingerprints {
+	if h.JARM == "" && h.JA3S == "" && h.FingerprintError == nil {
+		return nil
+	}
+	f := &results.Fingerprints{JARM: h.JARM, JA3S: h.JA3S}
+	if h.FingerprintError != nil {
+		f.Error = results.Shorten(h.FingerprintError.Error(), maxText)
+	}
+	return f
+}

@@ -19,6 +19,9 @@ type Result struct {
 	// 1.3 it is told after the certificate, and not waited for.
 	Group uint16
 
+	// Extensions are the types of the ServerHello's, in their order.
+	Extensions []uint16
+
 	ALPN string // empty: none negotiated
 
 	// OCSPStapled says that the server sends an OCSP response with its
@@ -75,6 +78,10 @@ func (r *Result) Add(m Message) error {
 
 func (r *Result) addServerHello(server *ServerHello) {
 	r.Version, r.CipherSuite = server.Version, server.CipherSuite
+	r.Extensions = nil
+	for _, e := range server.Extensions {
+		r.Extensions = append(r.Extensions, e.Type)
+	}
 	r.ALPN, r.OCSPStapled, r.SCTCount = server.ALPN, server.OCSP, server.SCTs
 	if server.Version == versionTLS13 {
 		r.Group = server.Group

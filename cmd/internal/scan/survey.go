@@ -13,6 +13,7 @@ import (
 type Survey struct {
 	Enumerate        What
 	EnumerateTimeout flags.Duration
+	Fingerprint      bool
 }
 
 func (o *Options) surveyFlags() []flags.Flag {
@@ -22,12 +23,15 @@ func (o *Options) surveyFlags() []flags.Flag {
 			More: "One connection for each thing accepted and a few more, two at a time to one address, and `--rate` counts each. In `check` what is accepted is judged, not only what was negotiated."},
 		{Name: "enumerate-timeout", Argument: "D", To: &o.Survey.EnumerateTimeout, Group: GroupHandshake,
 			Text: "hard limit for the connections of one target's enumeration together"},
+		{Name: "fingerprint", To: &o.Survey.Fingerprint, Group: GroupHandshake,
+			Text: "add the server's JARM and JA3S", More: "Eleven more connections."},
 	}
 }
 
 // apply has the scanner do what the flags ask for.
 func (o *Survey) apply(d *dialer.Dialer, s *scanner.Scanner) {
 	d.Enumerate, d.EnumerateTimeout = fingerprint.What(o.Enumerate), time.Duration(o.EnumerateTimeout)
+	d.Fingerprint = o.Fingerprint
 	if d.Surveys() {
 		s.Survey = d.Survey
 	}
