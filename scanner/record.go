@@ -49,7 +49,7 @@ func (c *Recorder) record(t *Target, began time.Time, h *dialer.Handshake, err e
 		r.IP = h.Addr.Addr().String()
 	}
 	if err != nil {
-		r.Status, r.Error = results.StatusError, recordError(err)
+		r.Status, r.Error = results.StatusError, recordError(err, time.Since(began))
 	}
 	if h.Method != "" {
 		r.TLS = recordTLS(h)
@@ -163,8 +163,9 @@ func recordTLS(h *dialer.Handshake) *results.TLS {
 	}
 }
 
-// recordError describes a failure of a line, of a probe, or of our own.
-func recordError(err error) *results.Error {
+// recordError describes a failure of a line, of a probe, or of our own, after
+// that time.
+func recordError(err error, waited time.Duration) *results.Error {
 	e := &results.Error{Phase: results.PhaseLocal, Code: results.CodeInternal}
 	if failed, ok := errors.AsType[*dialer.Error](err); ok {
 		e.Phase, e.Code = string(failed.Phase), string(failed.Code)
@@ -175,7 +176,7 @@ func recordError(err error) *results.Error {
 	} else if line, ok := errors.AsType[*LineError](err); ok {
 		e.Phase, e.Code = results.PhaseInput, line.Code
 	}
-	e.Message = results.Shorten(err.Error(), maxText)
+	e.Message = results.Shorten(errorMessage(e, err, waited), maxText)
 	return e
 }
 

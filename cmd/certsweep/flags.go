@@ -75,6 +75,7 @@ func (o *checkOptions) flags() []flags.Flag {
 		{Name: "output", Shorthand: "o", Argument: "FILE", To: &o.output, Kind: flags.File,
 			Text: "write that to FILE; `-` is standard output"},
 		{Name: "report", Argument: "FORMAT=FILE", To: &o.reports, Common: scan.OfCheck, Brief: "write one more report to FILE", Text: "write one more report to FILE; repeatable"},
+		{Name: "all", To: &o.all, Text: "show what passes too", More: "In `text`, `json` and `markdown`; the others have their own rule."},
 		{Name: "from", Argument: "RECORDS.jsonl", To: &o.from, Kind: flags.File, Common: scan.OfCheck, Brief: "judge saved records, without network",
 			Text: "judge saved records, without network; `-` is standard input; repeatable",
 			More: "A list given too supplies the expectations, and each of its targets must have a record: each address of a prefix, and each port of `--port`."},

@@ -213,6 +213,9 @@ func receiverExported(d *ast.FuncDecl) bool {
 	if star, ok := typ.(*ast.StarExpr); ok {
 		typ = star.X
 	}
+	if generic, ok := typ.(*ast.IndexExpr); ok {
+		typ = generic.X
+	}
 	name, ok := typ.(*ast.Ident)
 	return !ok || name.IsExported()
 }

@@ -141,13 +141,7 @@ func (e *environment) sweep(o *options, s *scanner.Scanner, d *dialer.Dialer, ta
 	}
 	defer stopDebug()
 
-	defer context.AfterFunc(e.stop, func() {
-		before := ""
-		if term.IsTerminal(int(e.stderr.Fd())) {
-			before = eraseBelow // the terminal's ^C
-		}
-		fmt.Fprintf(e.screen.above(e.stderr), "%scertsweep: %v: finishing what has begun; once more to drop it\n", before, context.Cause(e.stop))
-	})()
+	told := e.tellStop()
 	s.Stop = e.stop.Done()
 	s.Idle = encoder.Flush
 	err = s.Scan(e.abort, targets, func(r *results.Record) error {
@@ -155,6 +149,7 @@ func (e *environment) sweep(o *options, s *scanner.Scanner, d *dialer.Dialer, ta
 		summary.Add(r)
 		return writeFailure(encoder.Encode(r))
 	})
+	told()
 	progress.stop()
 	// Whatever ended the scan, what is done is kept.
 	failure := writeFailure(errors.Join(encoder.Close(), out.Close()))
@@ -179,6 +174,25 @@ func (e *environment) sweep(o *options, s *scanner.Scanner, d *dialer.Dialer, ta
 		failure = process.Fail(process.StatusIncomplete, fmt.Errorf("writing the summary: %w", err))
 	}
 	return outcome(failure, interrupted)
+}
+
+// tellStop says, once the scan is to stop, what that means. The function that it
+// returns ends that, and waits until what is being said was said.
+func (e *environment) tellStop() (end func()) {
+	told := make(chan struct{})
+	cancel := context.AfterFunc(e.stop, func() {
+		defer close(told)
+		before := ""
+		if term.IsTerminal(int(e.stderr.Fd())) {
+			before = eraseBelow // the terminal's ^C
+		}
+		fmt.Fprintf(e.screen.above(e.stderr), "%scertsweep: %v: finishing what has begun; once more to drop it\n", before, context.Cause(e.stop))
+	})
+	return func() {
+		if !cancel() {
+			<-told
+		}
+	}
 }
 
 // summaryOptions says how a summary is shown on standard error.

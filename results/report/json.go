@@ -17,21 +17,25 @@ import (
 
 // verdict is a [policy.Verdict] in JSON. Its keys are those of the record.
 type verdict struct {
-	Line     int              `json:"line"`
-	Input    string           `json:"input"`
-	Host     string           `json:"host"`
-	Port     int              `json:"port"`
-	IP       string           `json:"ip,omitempty"`
-	SNI      string           `json:"sni,omitempty"`
-	StartTLS string           `json:"starttls,omitempty"`
-	Tag      string           `json:"tag,omitempty"`
-	Time     time.Time        `json:"time,omitzero"`
-	Level    policy.Level     `json:"level"`
-	Checked  bool             `json:"checked"`
-	Gone     bool             `json:"gone"`
-	NotAfter time.Time        `json:"not_after,omitzero"`
-	DaysLeft *float64         `json:"days_left,omitempty"`
-	Problems []policy.Problem `json:"problems"`
+	Line     int          `json:"line"`
+	Input    string       `json:"input"`
+	Host     string       `json:"host"`
+	Port     int          `json:"port"`
+	IP       string       `json:"ip,omitempty"`
+	SNI      string       `json:"sni,omitempty"`
+	StartTLS string       `json:"starttls,omitempty"`
+	Tag      string       `json:"tag,omitempty"`
+	Time     time.Time    `json:"time,omitzero"`
+	Level    policy.Level `json:"level"`
+	Checked  bool         `json:"checked"`
+	Gone     bool         `json:"gone"`
+	// What the certificate says, if there is one.
+	Subject     string           `json:"subject,omitempty"`
+	Issuer      string           `json:"issuer,omitempty"`
+	Fingerprint string           `json:"fingerprint_sha256,omitempty"`
+	NotAfter    time.Time        `json:"not_after,omitzero"`
+	DaysLeft    *float64         `json:"days_left,omitempty"`
+	Problems    []policy.Problem `json:"problems"`
 }
 
 func newVerdict(v *policy.Verdict) verdict {
@@ -44,7 +48,8 @@ func newVerdict(v *policy.Verdict) verdict {
 		j.Problems = []policy.Problem{}
 	}
 	if r.Certificate != nil {
-		j.NotAfter = r.Certificate.NotAfter
+		c := r.Certificate
+		j.Subject, j.Issuer, j.Fingerprint, j.NotAfter = c.Subject.DN, c.Issuer.DN, c.FingerprintSHA256, c.NotAfter
 	}
 	if v.DaysLeft != nil {
 		j.DaysLeft = new(math.Round(*v.DaysLeft*10) / 10)
@@ -96,17 +101,19 @@ func (l *lines) Add(v *policy.Verdict) error {
 
 func (l *lines) Close() error { return nil }
 
-// document is one JSON object: the verdicts that are not OK, as they come, and
-// behind them the summary, which is only known then.
+// document is one JSON object: the verdicts that are not OK, or all of them, in
+// the order of the list, and behind them the summary, which is only known then.
 type document struct {
 	out     *bufio.Writer
+	all     bool
+	order   order[[]byte]
 	begun   bool
 	now     time.Time
 	summary policy.Summary
 }
 
-func newDocument(w io.Writer, now time.Time) *document {
-	return &document{out: bufio.NewWriter(w), now: now}
+func newDocument(w io.Writer, o Options) *document {
+	return &document{out: bufio.NewWriter(w), now: o.Now, all: o.All}
 }
 
 func (d *document) begin() {
@@ -119,24 +126,36 @@ func (d *document) begin() {
 
 func (d *document) Add(v *policy.Verdict) error {
 	d.summary.Add(v)
-	if v.Level == policy.OK {
+	if v.Level == policy.OK && !d.all {
 		return nil
 	}
 	line, err := encode(newVerdict(v))
 	if err != nil {
 		return err
 	}
+	if line, ok := d.order.add(v, line); ok {
+		return d.write(line)
+	}
+	return nil
+}
+
+func (d *document) write(line []byte) error {
 	first := !d.begun
 	d.begin()
 	if !first {
 		d.out.WriteByte(',')
 	}
 	d.out.WriteByte('\n')
-	_, err = d.out.Write(bytes.TrimSuffix(line, []byte("\n")))
+	_, err := d.out.Write(bytes.TrimSuffix(line, []byte("\n")))
 	return err
 }
 
 func (d *document) Close() error {
+	for line := range d.order.rest {
+		if err := d.write(line); err != nil {
+			return err
+		}
+	}
 	d.begin()
 	if d.summary.Problems == nil {
 		d.summary.Problems = map[policy.Code]int{}

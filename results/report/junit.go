@@ -26,6 +26,7 @@ type junit struct {
 	out   *bufio.Writer
 	stamp string
 
+	order                           order[testCase]
 	begun                           bool
 	number                          int // of the suite
 	cases                           bytes.Buffer
@@ -33,44 +34,71 @@ type junit struct {
 	seconds                         float64
 }
 
+// testCase is an endpoint on its way into a suite.
+type testCase struct {
+	xml     string
+	level   policy.Level
+	skipped bool
+	seconds float64
+}
+
 func newJUnit(w io.Writer, now time.Time) *junit {
 	return &junit{out: bufio.NewWriter(w), stamp: now.UTC().Format("2006-01-02T15:04:05")}
 }
 
 func (j *junit) Add(v *policy.Verdict) error {
-	seconds := v.Record.Timing.Total / 1000
-	class := "certsweep"
-	if v.Record.Tag != "" {
-		class += "." + results.Visible(v.Record.Tag)
-	}
-	j.tests++
-	j.seconds += seconds
-	fmt.Fprintf(&j.cases, `    <testcase classname="%s" name="%s" time="%.3f">`, escapeXML(class), escapeXML(endpoint(v.Record)), seconds)
-	switch v.Level {
-	case policy.Fail:
-		j.failed++
-		j.problems("failure", v)
-	case policy.Unchecked:
-		j.errored++
-		j.problems("error", v)
-	case policy.Warn:
-		fmt.Fprintf(&j.cases, "\n      <system-out>%s</system-out>\n    ", list(v.Problems))
-	default:
-		if v.Allowed() {
-			j.skipped++
-			fmt.Fprintf(&j.cases, "\n      <skipped message=\"%s\"/>\n    ", escapeXML(results.Visible(v.Problems[0].Message)))
-		}
-	}
-	j.cases.WriteString("</testcase>\n")
-	if j.tests == suiteSize {
-		j.suite()
+	if first, ok := j.order.add(v, newTestCase(v)); ok {
+		j.add(first)
 	}
 	return nil
 }
 
-// problems writes the element that says why a case did not pass.
-func (j *junit) problems(element string, v *policy.Verdict) {
-	fmt.Fprintf(&j.cases, "\n      <%s type=\"%s\" message=\"%s\">%s</%s>\n    ", element,
+func newTestCase(v *policy.Verdict) testCase {
+	c := testCase{level: v.Level, seconds: v.Record.Timing.Total / 1000}
+	class := "certsweep"
+	if v.Record.Tag != "" {
+		class += "." + results.Visible(v.Record.Tag)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, `    <testcase classname="%s" name="%s" time="%.3f">`, escapeXML(class), escapeXML(endpoint(v.Record)), c.seconds)
+	switch v.Level {
+	case policy.Fail:
+		writeProblems(&b, "failure", v)
+	case policy.Unchecked:
+		writeProblems(&b, "error", v)
+	case policy.Warn:
+		fmt.Fprintf(&b, "\n      <system-out>%s</system-out>\n    ", list(v.Problems))
+	default:
+		if c.skipped = v.Allowed(); c.skipped {
+			fmt.Fprintf(&b, "\n      <skipped message=\"%s\"/>\n    ", escapeXML(results.Visible(v.Problems[0].Message)))
+		}
+	}
+	b.WriteString("</testcase>\n")
+	c.xml = b.String()
+	return c
+}
+
+// add puts a case into the suite, and writes that if it is full.
+func (j *junit) add(c testCase) {
+	j.tests++
+	j.seconds += c.seconds
+	switch {
+	case c.level == policy.Fail:
+		j.failed++
+	case c.level == policy.Unchecked:
+		j.errored++
+	case c.skipped:
+		j.skipped++
+	}
+	j.cases.WriteString(c.xml)
+	if j.tests == suiteSize {
+		j.suite()
+	}
+}
+
+// writeProblems writes the element that says why a case did not pass.
+func writeProblems(b *strings.Builder, element string, v *policy.Verdict) {
+	fmt.Fprintf(b, "\n      <%s type=\"%s\" message=\"%s\">%s</%s>\n    ", element,
 		escapeXML(results.Visible(string(v.Problems[0].Code))), escapeXML(messages(v, "; ")), list(v.Problems), element)
 }
 
@@ -81,7 +109,11 @@ func list(problems []policy.Problem) string {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		b.WriteString(escapeXML(fmt.Sprintf("%v %s: %s", p.Level, results.Visible(string(p.Code)), results.Visible(p.Message))))
+		what := p.Level.String()
+		if code := results.Visible(string(p.Code)); code != what {
+			what += " " + code
+		}
+		b.WriteString(escapeXML(what + ": " + results.Visible(p.Message)))
 	}
 	return b.String()
 }
@@ -105,6 +137,9 @@ func (j *junit) suite() {
 }
 
 func (j *junit) Close() error {
+	for c := range j.order.rest {
+		j.add(c)
+	}
 	if j.tests == 0 && j.number == 0 {
 		// CI servers take a report without cases for one that passed.
 		j.tests, j.errored = 1, 1

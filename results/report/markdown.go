@@ -2,8 +2,10 @@ package report
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"certsweep/results/policy"
@@ -32,7 +34,10 @@ func (m *markdown) Add(v *policy.Verdict) error {
 func (m *markdown) Close() error {
 	out := bufio.NewWriter(m.w)
 	fmt.Fprintf(out, "### certsweep: %s\n", escapeMarkdown(sentence(&m.summary)))
+	// The worst are kept; those of a level are in the order of the list, so that
+	// two runs can be compared.
 	rows := m.rows.sorted()
+	slices.SortStableFunc(rows, func(a, b row) int { return cmp.Or(-cmp.Compare(a.level, b.level), a.place.compare(&b.place)) })
 	if len(rows) > 0 {
 		fmt.Fprint(out, "\n| | endpoint | what is wrong |\n| --- | --- | --- |\n")
 	}
@@ -51,7 +56,7 @@ func (m *markdown) Close() error {
 	return out.Flush()
 }
 
-var marks = map[policy.Level]string{policy.Fail: "❌ fail", policy.Unchecked: "❔ unchecked", policy.Warn: "⚠️ warn"}
+var marks = map[policy.Level]string{policy.Fail: "❌ fail", policy.Unchecked: "❔ unchecked", policy.Warn: "⚠️ warn", policy.OK: "✅ ok"}
 
 // markdownEscaper writes everything that could be markup, HTML, a link, a
 // mention, a reference or a formula as a character reference, which is never

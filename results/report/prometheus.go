@@ -30,6 +30,7 @@ type prometheus struct {
 	w       io.Writer
 	now     time.Time
 	samples []sample
+	places  []place        // of the samples, in the list
 	index   map[string]int // of samples, by labels: a series may be there once
 	kept    [2]int         // how many are not OK, and OK
 	omitted int
@@ -83,6 +84,7 @@ func (p *prometheus) Add(v *policy.Verdict) error {
 	}
 	p.index[labels] = len(p.samples)
 	p.samples = append(p.samples, newSample(v, labels))
+	p.places = append(p.places, placeOf(v, len(p.places)))
 	return nil
 }
 
@@ -171,6 +173,7 @@ func label(name, value string) string {
 }
 
 func (p *prometheus) Close() error {
+	inOrder(p.places, p.samples)
 	out := bufio.NewWriter(p.w)
 	family := func(name, help string, each func(s *sample, write func(labels string, value float64))) {
 		begun := false

@@ -47,17 +47,21 @@ type formatRow struct {
 // formats is the table of them, in the order in which to list them.
 var formats = []formatRow{
 	{Text, true, false, func(w io.Writer, o Options) Renderer {
-		return &text{w: w, color: o.Color, rows: worst{limit: maxShown}}
+		return &text{w: w, color: o.Color, rows: worst{limit: maxShown, all: o.All}}
 	}},
 	{Table, true, false, func(w io.Writer, o Options) Renderer { return newTable(w, o) }},
 	{Card, true, false, func(w io.Writer, o Options) Renderer { return newCard(w, o) }},
-	{JSON, false, false, func(w io.Writer, o Options) Renderer { return newDocument(w, o.Now) }},
+	{JSON, false, false, func(w io.Writer, o Options) Renderer { return newDocument(w, o) }},
 	{JSONL, true, false, func(w io.Writer, _ Options) Renderer { return &lines{w: w} }},
 	{JUnit, false, false, func(w io.Writer, o Options) Renderer { return newJUnit(w, o.Now) }},
-	{GitHub, true, false, func(w io.Writer, o Options) Renderer { return &github{w: w, locate: o.Locate} }},
+	{GitHub, true, false, func(w io.Writer, o Options) Renderer {
+		return &github{w: w, locate: o.Locate, shown: make(map[string]int), more: make(map[string]int)}
+	}},
 	{Prometheus, false, true, func(w io.Writer, o Options) Renderer { return &prometheus{w: w, now: o.Now} }},
 	{Nagios, false, false, func(w io.Writer, _ Options) Renderer { return &nagios{w: w, rows: worst{limit: maxNagiosRows}} }},
-	{Markdown, false, false, func(w io.Writer, _ Options) Renderer { return &markdown{w: w, rows: worst{limit: maxMarkdownRows}} }},
+	{Markdown, false, false, func(w io.Writer, o Options) Renderer {
+		return &markdown{w: w, rows: worst{limit: maxMarkdownRows, all: o.All}}
+	}},
 	{SARIF, false, false, func(w io.Writer, o Options) Renderer { return newSARIF(w, o) }},
 	{HTML, false, true, func(w io.Writer, o Options) Renderer { return newPage(w, o.Now) }},
 }
@@ -106,6 +110,9 @@ type Options struct {
 	Now time.Time
 	// Color has Text, Table and Card write ANSI colours.
 	Color bool
+	// All has Text, JSON and Markdown show what is OK too; the other formats do
+	// so always, or never.
+	All bool
 	// Width is the number of columns that Table and Card fill; 0 is 80.
 	Width int
 	// ASCII has Table and Card draw with nothing else. What is quoted stays as

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"certsweep/results"
 	"certsweep/results/policy"
 )
 
@@ -14,7 +15,7 @@ type row struct {
 	level    policy.Level
 	rank     int     // of the worst problem's code
 	daysLeft float64 // to the certificate's end
-	seen     int     // its place among all verdicts
+	place    place
 	endpoint string
 	text     string
 
@@ -30,7 +31,7 @@ func (r *row) compare(other *row) int {
 		-cmp.Compare(r.level, other.level),
 		cmp.Compare(r.rank, other.rank),
 		cmp.Compare(r.daysLeft, other.daysLeft),
-		cmp.Compare(r.seen, other.seen),
+		r.place.compare(&other.place),
 	)
 }
 
@@ -38,22 +39,50 @@ func (r *row) compare(other *row) int {
 // is a heap with the least bad row on top, the first to go.
 type worst struct {
 	limit int
+	all   bool // those that are OK too
 	rows  []row
-	more  int // verdicts that are not OK and not in rows
+	more  int // verdicts that are to be shown and not in rows
 	seen  int
 }
 
-// add notes a verdict that is not OK. The texts are only made for what is kept.
+// add notes a verdict, if it is to be shown. The texts are only made for what is
+// kept.
 func (w *worst) add(v *policy.Verdict) {
-	if v.Level == policy.OK {
-		w.seen++
+	if v.Level == policy.OK && !w.all {
 		return
 	}
-	w.keep(newRow(v, &v.Problems[0]), func(r *row) { r.endpoint, r.text = endpoint(v.Record), messages(v, "; ") })
+	problem := policy.Problem{Code: noProblem}
+	if v.Level != policy.OK {
+		problem = v.Problems[0]
+	}
+	w.keep(newRow(v, &problem), func(r *row) {
+		r.endpoint, r.text = endpoint(v.Record), messages(v, "; ")
+		if v.Level == policy.OK {
+			r.text = passes(v)
+		}
+	})
+}
+
+// noProblem is ranked behind all codes that there are.
+const noProblem policy.Code = ""
+
+// passes says of an endpoint that is OK why it is, or what was let pass.
+func passes(v *policy.Verdict) string {
+	if v.Allowed() {
+		return "allowed to be down: " + results.Visible(v.Problems[0].Message)
+	}
+	text := "passes"
+	if days := daysLeft(v); days != "" {
+		text = days + " days left"
+	}
+	if by := issuer(v); by != "" {
+		text += ", issued by " + by
+	}
+	return text
 }
 
 func newRow(v *policy.Verdict, p *policy.Problem) row {
-	r := row{level: p.Level, code: p.Code, rank: p.Code.Rank(), daysLeft: math.Inf(1)}
+	r := row{place: placeOf(v, 0), level: p.Level, code: p.Code, rank: p.Code.Rank(), daysLeft: math.Inf(1)}
 	if v.DaysLeft != nil {
 		r.daysLeft = *v.DaysLeft
 	}
@@ -63,7 +92,7 @@ func newRow(v *policy.Verdict, p *policy.Problem) row {
 // keep keeps a row, which is then filled, if it is among the worst.
 func (w *worst) keep(r row, fill func(*row)) {
 	w.seen++
-	r.seen = w.seen
+	r.place.seen = w.seen
 	if len(w.rows) >= w.limit {
 		w.more++
 		if r.compare(&w.rows[0]) > 0 {
