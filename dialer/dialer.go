@@ -52,6 +52,10 @@ type Dialer struct {
 	// loopback, link-local and other special ones (RFC 6890) are passed over. A
 	// host that has no other fails with CodeDeniedAddress.
 	PublicOnly bool
+	// Exclude, if it is set, reports whether an address is not to be dialed. It
+	// is asked after a look-up, and the addresses are passed over as those that
+	// are not public. It must be safe for concurrent use.
+	Exclude func(netip.AddrPort) bool
 	// ConnectTimeout bounds the TCP connect to one address; 0 means
 	// DefaultConnectTimeout, negative none of its own.
 	ConnectTimeout time.Duration
@@ -148,7 +152,7 @@ func (d *Dialer) Probe(ctx context.Context, e Endpoint, h *Handshake) error {
 	if err != nil {
 		return classify(PhaseResolve, err)
 	}
-	addrs, failure := d.dialable(e.Host, addrs)
+	addrs, failure := d.dialable(e.Host, e.Port, addrs)
 	if failure != nil {
 		return failure
 	}

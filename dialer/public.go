@@ -70,18 +70,24 @@ func isPublic(addr netip.Addr) bool {
 }
 
 // dialable returns the addresses that may be dialed, or the error if none may.
-func (d *Dialer) dialable(host string, addrs []netip.Addr) ([]netip.Addr, *Error) {
-	if !d.PublicOnly {
+func (d *Dialer) dialable(host string, port uint16, addrs []netip.Addr) ([]netip.Addr, *Error) {
+	if !d.PublicOnly && d.Exclude == nil {
 		return addrs, nil
 	}
-	var public []netip.Addr
+	var allowed []netip.Addr
+	why := ""
 	for _, addr := range addrs {
-		if isPublic(addr) {
-			public = append(public, addr)
+		switch {
+		case d.PublicOnly && !isPublic(addr):
+			why = "not a public address"
+		case d.Exclude != nil && d.Exclude(netip.AddrPortFrom(addr, port)):
+			why = "excluded"
+		default:
+			allowed = append(allowed, addr)
 		}
 	}
-	if len(public) == 0 && len(addrs) > 0 {
-		return nil, &Error{Phase: PhaseLocal, Code: CodeDeniedAddress, Err: fmt.Errorf("%s is at %v, which is not a public address", host, addrs[0])}
+	if len(allowed) == 0 && len(addrs) > 0 {
+		return nil, &Error{Phase: PhaseLocal, Code: CodeDeniedAddress, Err: fmt.Errorf("%s is at %v, which is %s", host, addrs[len(addrs)-1], why)}
 	}
-	return public, nil
+	return allowed, nil
 }

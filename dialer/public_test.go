@@ -42,3 +42,28 @@ func TestPublicOnly(t *testing.T) {
 		t.Errorf("%d connections", n)
 	}
 }
+
+// TestExclude: what is excluded is not dialed, by its address or by a name, and of
+// several addresses the others are.
+func TestExclude(t *testing.T) {
+	server := dialertest.NewTLS(testConfig(0))
+	t.Cleanup(server.Close)
+	port := server.Addr().Port()
+	dns := newDNSServer(t, zone{"one.test.": {addrs: []string{"127.0.0.2"}}, "both.test.": {addrs: []string{"127.0.0.2", "127.0.0.1"}}})
+	d := &Dialer{Resolver: &Resolver{Servers: []string{dns.addr}}, Exclude: func(a netip.AddrPort) bool {
+		if a.Port() != port {
+			t.Errorf("asked for port %d", a.Port())
+		}
+		return a.Addr() == netip.MustParseAddr("127.0.0.2")
+	}}
+	for _, host := range []string{"127.0.0.2", "one.test"} {
+		h, err := probe(d, within(t, patience), Endpoint{Host: host, Port: port})
+		checkFailure(t, err, PhaseLocal, CodeDeniedAddress)
+		if h.Addr.IsValid() {
+			t.Errorf("%s: %v was dialed", host, h.Addr)
+		}
+	}
+	if h, err := probe(d, within(t, patience), Endpoint{Host: "both.test", Port: port}); err != nil || h.Addr.Addr() != netip.MustParseAddr("127.0.0.1") {
+		t.Errorf("of two addresses, %v was dialed: %v", h.Addr, err)
+	}
+}

@@ -15,7 +15,7 @@ func (d *Dialer) DialTCP(ctx context.Context, host string, port uint16) (net.Con
 	if err != nil {
 		return nil, err
 	}
-	addrs, denied := d.dialable(host, addrs)
+	addrs, denied := d.dialable(host, port, addrs)
 	if denied != nil {
 		return nil, denied
 	}

@@ -1,5 +1,7 @@
 package scanner
 
+import "slices"
+
 // pageBits is the number of positions that a page of a bitmap has.
 const pageBits = 1 << 16
 
@@ -25,11 +27,48 @@ type pageKey struct {
 	number uint64
 }
 
-// page has as many words as it needs. The shared page full stands for one with
-// every bit set.
+// page has the bits of few positions as a list in order, and those of many as
+// words, as many as it needs. The shared page full stands for one with every bit
+// set.
 type page struct {
+	few   []uint16
 	words []uint64
 	count uint64
+}
+
+// maxFew is how many positions a list has at most: a page's words take as much.
+const maxFew = pageBits / 16
+
+func (p *page) has(bit uint64) bool {
+	if p.words == nil {
+		_, found := slices.BinarySearch(p.few, uint16(bit))
+		return found
+	}
+	word := bit / 64
+	return word < uint64(len(p.words)) && p.words[word]>>(bit%64)&1 != 0
+}
+
+// set sets a bit that is not set.
+func (p *page) set(bit uint64) {
+	p.count++
+	if p.words == nil && len(p.few) < maxFew {
+		i, _ := slices.BinarySearch(p.few, uint16(bit))
+		p.few = slices.Insert(p.few, i, uint16(bit))
+		return
+	}
+	for _, b := range p.few {
+		p.setWord(uint64(b))
+	}
+	p.few = nil
+	p.setWord(bit)
+}
+
+func (p *page) setWord(bit uint64) {
+	word := int(bit / 64)
+	if missing := word + 1 - len(p.words); missing > 0 {
+		p.words = append(p.words, make([]uint64, missing)...)
+	}
+	p.words[word] |= 1 << (bit % 64)
 }
 
 var full = new(page)
@@ -42,8 +81,7 @@ func (m *bitmap) has(p position) bool {
 	if !ok || found == full {
 		return ok
 	}
-	word, bit := p.index%pageBits/64, p.index%64
-	return word < uint64(len(found.words)) && found.words[word]>>bit&1 != 0
+	return found.has(p.index % pageBits)
 }
 
 // add adds p and reports whether it was not there before.
@@ -60,12 +98,7 @@ func (m *bitmap) add(p position) bool {
 		found = new(page)
 		m.pages[key] = found
 	}
-	word, bit := int(p.index%pageBits/64), p.index%64
-	if missing := word + 1 - len(found.words); missing > 0 {
-		found.words = append(found.words, make([]uint64, missing)...)
-	}
-	found.words[word] |= 1 << bit
-	found.count++
+	found.set(p.index % pageBits)
 	switch {
 	case found.count == p.size:
 		delete(m.pages, key)

@@ -38,7 +38,7 @@ type checkOptions struct {
 }
 
 // sharedFlags are flags of a scan that mean something without one too.
-var sharedFlags = []string{"target", "port", "progress", "quiet", "version", "help", "h"}
+var sharedFlags = []string{"target", "input-format", "port", "progress", "quiet", "version", "help", "h"}
 
 // newCheckOptions returns the options of a check with the defaults.
 func newCheckOptions() *checkOptions {
@@ -215,7 +215,7 @@ func (c *check) add(v *policy.Verdict) error {
 // scan judges what it finds at the targets of the list.
 func (c *check) scan() error {
 	o := &c.options.scan
-	targets, err := c.list.targets(o.Complete())
+	targets, err := c.list.targets(o.CompleteRemarking(&c.list.in.Remarks))
 	if err != nil {
 		return err
 	}

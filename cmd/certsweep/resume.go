@@ -62,7 +62,7 @@ func (e *environment) checkJournal(o *options, in *scan.Input, journal *scanner.
 	case e.stop.Err() != nil:
 		return 0, context.Cause(e.stop)
 	case errors.Is(err, scanner.ErrNotThisList):
-		return 0, usageError("--resume: %s: %w: the list, or --target, --port, --starttls or --shard, is not what it was\n"+
+		return 0, usageError("--resume: %s: %w: the list, or a flag that chooses its targets (--port, --starttls, --shard, --exclude, ...), is not what it was\n"+
 			"give the same again, or another --output for a new scan", o.output, err)
 	case err != nil:
 		return 0, process.Fail(process.StatusUsage, fmt.Errorf("reading targets: %w", err))

@@ -74,7 +74,7 @@ func (e *environment) scan(args []string) error {
 	if in.Countable {
 		count = func() (int, error) { return countInput(in, complete) }
 	}
-	targets := complete(scan.NotEmpty(in.Targets()))
+	targets := o.CompleteRemarking(&in.Remarks)(scan.NotEmpty(in.Targets()))
 	out, err := process.Await(e.stop, func() (*output, error) { return openOutput(o, e.stdout) })
 	if err != nil {
 		return err

@@ -26,6 +26,8 @@ type Input struct {
 	Countable bool
 	// Remarks are what there is to say of the lists once they were read.
 	Remarks Remarks
+
+	shuffle *scanner.Shuffle // nil for the order of the lists
 }
 
 // part is one of the lists of an input.
@@ -42,6 +44,12 @@ type part struct {
 // a pipe ends with stop.
 func (o *Options) OpenInput(stop context.Context, stdin *os.File, stdinIsTerminal bool) (*Input, error) {
 	in := &Input{format: list.Format(o.InputFormat), Countable: true}
+	if o.Shuffle {
+		in.shuffle = &scanner.Shuffle{Seed: o.Seed, Ports: o.Ports}
+	}
+	if _, err := process.Await(stop, func() (struct{}, error) { return struct{}{}, o.readExclusions() }); err != nil {
+		return nil, err
+	}
 	names := o.Files
 	if len(names) == 0 && o.ReadsStdin(stdinIsTerminal) {
 		names = []string{"-"}
@@ -119,7 +127,12 @@ func (in *Input) lines() iter.Seq2[list.Line, error] {
 }
 
 // Targets yields the targets of the lists, as [Input.ReadLines] reads them.
-func (in *Input) Targets() iter.Seq2[scanner.Target, error] { return scanner.Expand(in.ReadLines()) }
+func (in *Input) Targets() iter.Seq2[scanner.Target, error] {
+	if in.shuffle != nil {
+		return in.shuffle.Apply(in.ReadLines())
+	}
+	return scanner.Expand(in.ReadLines())
+}
 
 // ReadLines reads the lines, and remarks upon what they say.
 func (in *Input) ReadLines() iter.Seq2[scanner.Target, error] {
@@ -155,7 +168,7 @@ func (p *part) title() string {
 
 // Again returns the same lists for another reading.
 func (in *Input) Again() (*Input, error) {
-	second := &Input{format: in.format, Countable: in.Countable}
+	second := &Input{format: in.format, Countable: in.Countable, shuffle: in.shuffle}
 	for _, p := range in.parts {
 		file, err := p.open()
 		if err != nil {

@@ -2,9 +2,15 @@ package scan
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
 
 	"certsweep/cmd/internal/flags"
 	"certsweep/cmd/internal/process"
+	"certsweep/dialer"
+	"certsweep/scanner"
 	"certsweep/scanner/list"
 )
 
@@ -13,6 +19,13 @@ import (
 type ListOptions struct {
 	InputFormat string
 	Strict      bool
+	Exclude     []string // names of files
+	Unique      bool
+	Shuffle     bool
+	Seed        uint64
+	Limit       int
+
+	exclusions *scanner.Exclusions // once they were read; nil for none
 }
 
 func (o *Options) listFlags() []flags.Flag {
@@ -27,6 +40,107 @@ func (o *Options) listFlags() []flags.Flag {
 			Text: "form of the lists", More: "`auto` tells by their beginning, and line by line; see [Targets](#targets)."},
 		{Name: "strict", To: &o.Strict, Group: GroupLists, In: OfScan,
 			Text: "if a line is no target, say so and scan nothing", More: "`check` is always strict."},
+		{Name: "exclude", Argument: "FILE", To: &o.Exclude, Group: GroupLists, Kind: flags.File,
+			Text: "leave out what FILE has: addresses, prefixes, ranges, names, `*.name`, ports (`:25`); repeatable",
+			More: "Addresses are looked at again after each look-up. A line that is none of these is an error, and nothing is scanned."},
+		{Name: "unique", To: &o.Unique, Group: GroupLists,
+			Text: "scan each endpoint once, the first line that has it",
+			More: "That takes up to 3 bytes for each address of IPv4, and 40 for each name."},
+		{Name: "shuffle", To: &o.Shuffle, Group: GroupLists,
+			Text: "scan in an order that spreads each network's targets over the whole scan",
+			More: "The list is read to its end first, into a temporary file if it is long. It goes with `--resume` and `--shard`."},
+		{Name: "seed", Argument: "N", To: &o.Seed, Group: GroupLists, Default: "0", Text: "another order of `--shuffle`"},
+		{Name: "limit", Argument: "N", To: &o.Limit, Group: GroupLists, Default: "none", Text: "scan N targets at most, of a shuffled list a sample"},
+	}
+}
+
+// validateLists checks what no single flag can.
+func (o *Options) validateLists(c *flags.Command) error {
+	switch {
+	case o.Limit < 0:
+		return process.Usage("--limit must not be negative")
+	case c.Changed("seed") && !o.Shuffle:
+		return process.Usage("--seed is for --shuffle")
+	}
+	return nil
+}
+
+// readExclusions reads the files of --exclude, once. They may be pipes, which
+// are waited for.
+func (o *Options) readExclusions() error {
+	if o.exclusions != nil || len(o.Exclude) == 0 {
+		return nil
+	}
+	lines := func(yield func(list.Line, error) bool) {
+		for _, name := range o.Exclude {
+			file, err := os.Open(name)
+			if err != nil {
+				yield(list.Line{}, err)
+				return
+			}
+			defer file.Close()
+			for line, err := range list.NewReader(file, list.Auto).All() {
+				if err == nil && line.Err != nil {
+					err = fmt.Errorf("line %d: %w", line.Number, line.Err)
+				}
+				if err != nil {
+					err = fmt.Errorf("%s: %w", name, err)
+				}
+				if !yield(line, err) {
+					return
+				}
+			}
+		}
+	}
+	exclusions, err := scanner.ReadExclusions(lines)
+	if err != nil {
+		return process.Usage("--exclude: %w", err)
+	}
+	o.exclusions = exclusions
+	return nil
+}
+
+// Complete returns what the flags make of the targets of a list.
+func (o *Options) Complete() func(iter.Seq2[scanner.Target, error]) iter.Seq2[scanner.Target, error] {
+	return o.CompleteRemarking(nil)
+}
+
+// CompleteRemarking does so, and remarks upon what is excluded, unless r is nil.
+// The exclusions must have been read, by OpenInput or Scanner.
+func (o *Options) CompleteRemarking(r *Remarks) func(iter.Seq2[scanner.Target, error]) iter.Seq2[scanner.Target, error] {
+	d := scanner.Defaults{Ports: o.Ports, ServerName: o.SNI, StartTLS: dialer.Protocol(o.StartTLS)}
+	return func(targets iter.Seq2[scanner.Target, error]) iter.Seq2[scanner.Target, error] {
+		targets = d.Apply(targets)
+		if o.exclusions != nil {
+			var remark func(scanner.Target)
+			if r != nil {
+				remark = r.addExcluded
+			}
+			targets = incomplete(o.exclusions.Apply(targets, remark))
+		}
+		if o.Unique {
+			targets = scanner.Unique(targets)
+		}
+		targets = scanner.Shard(o.Shard).Apply(targets)
+		if o.Limit > 0 {
+			targets = scanner.Limit(targets, o.Limit)
+		}
+		return targets
+	}
+}
+
+// incomplete gives a list of which nothing is left the exit status of an empty
+// one.
+func incomplete(targets iter.Seq2[scanner.Target, error]) iter.Seq2[scanner.Target, error] {
+	return func(yield func(scanner.Target, error) bool) {
+		for t, err := range targets {
+			if errors.Is(err, scanner.ErrAllExcluded) {
+				err = process.Fail(process.StatusIncomplete, err)
+			}
+			if !yield(t, err) {
+				return
+			}
+		}
 	}
 }
 

@@ -107,6 +107,9 @@ func (o *Options) Validate(c *flags.Command) error {
 	case len(o.Files) == 0 && len(o.Targets) == 0 && c.Changed("target"):
 		return process.Usage("--target is empty")
 	}
+	if err := o.validateLists(c); err != nil {
+		return err
+	}
 	if o.SNI != "" {
 		name, err := dialer.ParseHost(o.SNI)
 		if err != nil {

@@ -18,6 +18,7 @@ type Remarks struct {
 	wrong    remark
 	wildcard remark
 	http     remark
+	excluded int
 }
 
 // remark counts lines of a kind, and keeps the first.
@@ -62,6 +63,12 @@ func (r *Remarks) add(t *scanner.Target, locate func(int) (string, int)) {
 	}
 }
 
+func (r *Remarks) addExcluded(scanner.Target) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.excluded++
+}
+
 // place names a line of a file for a message.
 func place(file string, number int) string {
 	switch file {
@@ -87,6 +94,9 @@ func (r *Remarks) Tell(w io.Writer) {
 			what = fmt.Sprintf("%d lines are no targets; the first", n)
 		}
 		fmt.Fprintf(w, "certsweep: %s: %s: %s: %s\n", what, r.wrong.where, quote(&r.wrong.first), results.Visible(r.wrong.first.Err.Error()))
+	}
+	if n := r.excluded; n > 0 {
+		fmt.Fprintf(w, "certsweep: %s left out (--exclude)\n", plural(n, "target was", "targets were"))
 	}
 	if n := r.wildcard.count; n > 0 {
 		t := &r.wildcard.first

@@ -20,14 +20,6 @@ import (
 	"certsweep/scanner"
 )
 
-// Complete returns what the flags make of the targets of a list.
-func (o *Options) Complete() func(iter.Seq2[scanner.Target, error]) iter.Seq2[scanner.Target, error] {
-	d := scanner.Defaults{Ports: o.Ports, ServerName: o.SNI, StartTLS: dialer.Protocol(o.StartTLS)}
-	return func(targets iter.Seq2[scanner.Target, error]) iter.Seq2[scanner.Target, error] {
-		return scanner.Shard(o.Shard).Apply(d.Apply(targets))
-	}
-}
-
 // ErrNoTargets ends a list without a target, which lines that make no sense are
 // not. A shard or the rest of a list may well be empty, the list itself is never
 // a success then.
@@ -81,6 +73,9 @@ func (o *Options) Scanner() (*scanner.Scanner, *dialer.Dialer, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := o.readExclusions(); err != nil {
+		return nil, nil, err
+	}
 	d := &dialer.Dialer{
 		Config:          config,
 		Resolver:        &dialer.Resolver{Servers: o.Resolvers, Network: o.network()},
@@ -91,6 +86,9 @@ func (o *Options) Scanner() (*scanner.Scanner, *dialer.Dialer, error) {
 		ConnectTimeout:  time.Duration(o.ConnectTimeout),
 		DrainTimeout:    o.drain(),
 		DrainBytes:      int64(o.DrainBytes),
+	}
+	if o.exclusions != nil {
+		d.Exclude = o.exclusions.ExcludesAddr
 	}
 	s := &scanner.Scanner{
 		Probe:    d.Probe,

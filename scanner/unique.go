@@ -1,0 +1,74 @@
+package scanner
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"iter"
+	"net/netip"
+
+	"certsweep/dialer"
+)
+
+// Unique yields each endpoint once, the first target that has it; lines that
+// make no sense all pass. It comes after [Defaults.Apply], as ports count.
+//
+// It is exact: addresses of IPv4 are kept as bits, some 3 bytes each where they
+// are far apart and a bit where they are not, all others as the first 128 bits of a
+// SHA-256, some 40 bytes each. Nothing else bounds its memory.
+func Unique(targets iter.Seq2[Target, error]) iter.Seq2[Target, error] {
+	return func(yield func(Target, error) bool) {
+		var met endpoints
+		for t, err := range targets {
+			if err == nil && t.Err == nil && !met.add(&t.Endpoint) {
+				continue
+			}
+			if !yield(t, err) {
+				return
+			}
+		}
+	}
+}
+
+// Limit yields the first n targets, and reads no further.
+func Limit(targets iter.Seq2[Target, error], n int) iter.Seq2[Target, error] {
+	return func(yield func(Target, error) bool) {
+		left := n
+		for t, err := range targets {
+			if left == 0 && err == nil {
+				return
+			}
+			if !yield(t, err) {
+				return
+			}
+			if left--; left == 0 {
+				return
+			}
+		}
+	}
+}
+
+// endpoints is a set of endpoints. The zero value is empty.
+type endpoints struct {
+	plain  bitmap // IPv4 addresses that are asked for no name, by port
+	others map[[16]byte]struct{}
+}
+
+// add adds e and reports whether it was not there before.
+func (s *endpoints) add(e *dialer.Endpoint) bool {
+	if e.StartTLS == "" && (e.ServerName == "" || e.ServerName == e.Host) {
+		if addr, err := netip.ParseAddr(e.Host); err == nil && addr.Is4() {
+			octets := addr.As4()
+			return s.plain.add(position{line: int(e.Port) + 1, index: uint64(binary.BigEndian.Uint32(octets[:]))})
+		}
+	}
+	hash := sha256.Sum256([]byte(e.Host + "\x00" + e.Name() + "\x00" + string(e.StartTLS) + "\x00" + string([]byte{byte(e.Port >> 8), byte(e.Port)})))
+	key := [16]byte(hash[:16])
+	if _, met := s.others[key]; met {
+		return false
+	}
+	if s.others == nil {
+		s.others = make(map[[16]byte]struct{})
+	}
+	s.others[key] = struct{}{}
+	return true
+}
