@@ -126,6 +126,10 @@ func classify(phase Phase, err error) *Error {
 	return e
 }
 
+// HandshakeError describes an error of package hello, or of a connection, as
+// [Dialer.Probe] does if it ends a handshake.
+func HandshakeError(err error) *Error { return classify(PhaseHandshake, err) }
+
 // startTLSCode returns the code of a preamble's failure.
 func startTLSCode(kind starttls.Kind) Code {
 	switch kind {

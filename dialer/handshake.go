@@ -18,6 +18,8 @@ const (
 	MethodHandshake Method = "handshake"
 	MethodHello13   Method = "hello13"
 	MethodHello10   Method = "hello10"
+	// MethodCapture is somebody else's handshake, out of a packet capture.
+	MethodCapture Method = "capture"
 )
 
 // Handshake is what one probe learnt of an endpoint. The zero value says that

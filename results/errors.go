@@ -10,6 +10,8 @@ const (
 	PhaseStartTLS  = "starttls"
 	PhaseHandshake = "handshake"
 	PhaseLocal     = "local"
+	// PhaseCapture is what a packet capture does not show.
+	PhaseCapture = "capture"
 )
 
 // The codes of [Error]. README.md says of each what it means for the endpoint.
@@ -35,6 +37,15 @@ const (
 	CodeMemoryCap         = "memory_cap"
 	CodeStartTLSRefused   = "starttls_refused"
 	CodeStartTLSInjection = "starttls_injection"
+	// Of captures: what is there is encrypted without a key, resumed without a
+	// certificate, broken by packets that are missing, incomplete, encrypted with
+	// another key, or of packets that were cut short.
+	CodeEncrypted        = "encrypted"
+	CodeResumed          = "resumed"
+	CodeGap              = "gap"
+	CodeIncomplete       = "incomplete"
+	CodeBadKey           = "bad_key"
+	CodeTruncatedPackets = "truncated_packets"
 	// CodeCanceled: the caller gave up.
 	CodeCanceled = "canceled"
 	// CodeShortage is a lack of this machine's own, which says nothing of the
@@ -50,7 +61,7 @@ const (
 
 // Phases lists the closed set of phases in its order.
 func Phases() []string {
-	return []string{PhaseInput, PhaseResolve, PhaseConnect, PhaseStartTLS, PhaseHandshake, PhaseLocal}
+	return []string{PhaseInput, PhaseResolve, PhaseConnect, PhaseStartTLS, PhaseHandshake, PhaseLocal, PhaseCapture}
 }
 
 // Codes lists the closed set of codes that a scan writes, in the order of
@@ -59,7 +70,8 @@ func Codes() []string {
 	return []string{
 		CodeBadTarget, CodeLineTooLong, CodeDNSNotFound, CodeDNSTimeout, CodeDNSFailure, CodeTimeout, CodeRefused,
 		CodeReset, CodeUnreachable, CodeDenied, CodeDeniedAddress, CodeNotTLS, CodeBadRecord, CodeAlert, CodeProtocol, CodeEOF, CodeNoCertificate,
-		CodeTooLarge, CodeMemoryCap, CodeStartTLSRefused, CodeStartTLSInjection, CodeCanceled, CodeShortage, CodeInternal,
+		CodeTooLarge, CodeMemoryCap, CodeStartTLSRefused, CodeStartTLSInjection,
+		CodeEncrypted, CodeResumed, CodeGap, CodeIncomplete, CodeBadKey, CodeTruncatedPackets, CodeCanceled, CodeShortage, CodeInternal,
 	}
 }
 

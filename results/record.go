@@ -78,6 +78,8 @@ type Record struct {
 	// Fingerprints are those of the server's TLS. Nil when they were not asked for.
 	Fingerprints *Fingerprints `json:"fingerprints,omitempty"`
 	Drain        *Drain        `json:"drain,omitempty"`
+	// Capture says where in a packet capture the handshake was. Nil for a probe.
+	Capture *Capture `json:"capture,omitempty"`
 	// Retries counts the tries after the first.
 	Retries int    `json:"retries,omitempty"`
 	Timing  Timing `json:"timing"`
@@ -117,7 +119,8 @@ type TLS struct {
 	KeyExchange string `json:"key_exchange,omitempty"`
 	PostQuantum bool   `json:"post_quantum"`
 	ALPN        string `json:"alpn,omitempty"`
-	// KeyProved says that the server showed that it holds the certificate's key.
+	// KeyProved says that the server showed that it holds the certificate's key; for
+	// a capture, on this connection or on another to the same address and port.
 	KeyProved           bool `json:"key_proved"`
 	ClientCertRequested bool `json:"client_cert_requested"`
 	ClientCertRequired  bool `json:"client_cert_required"`
@@ -127,7 +130,7 @@ type TLS struct {
 	OCSP     *revocation.OCSP `json:"ocsp,omitempty"`
 	SCTCount int              `json:"sct_count"`
 	// Method says which hello the certificate was got with: "handshake",
-	// "hello13" or "hello10".
+	// "hello13" or "hello10", or "capture" for somebody else's handshake.
 	Method string `json:"method"`
 }
 

@@ -56,6 +56,8 @@ type Summary struct {
 	Seconds float64 `json:"seconds"`
 	// Interrupted says that the scan ended before its list did.
 	Interrupted bool `json:"interrupted"`
+	// Capture has the counts of a packet capture; nil for a scan.
+	Capture *CaptureCounts `json:"capture,omitempty"`
 
 	connect, handshake, total latency
 }

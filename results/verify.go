@@ -94,7 +94,8 @@ func (p path) under(leaf *x509.Certificate) path {
 }
 
 // Verify checks the chain, leaf first, as it was received at the time now, and
-// whether the leaf is for name. An entry of chain that could not be parsed is
+// whether the leaf is for name, unless that is empty: then NameMatch is false, and
+// nothing is found of it. An entry of chain that could not be parsed is
 // nil; leaf describes the first. The findings say what the verification alone
 // can tell: untrusted, self_signed, incomplete_chain, chain_expired,
 // chain_expires_soon, name_mismatch, long_validity, and unsupported for a chain
@@ -131,6 +132,9 @@ func (v *Verifier) Verify(chain []*x509.Certificate, leaf *certificate.Certifica
 		} else {
 			findings = append(findings, v.untrusted(chain, leaf)...)
 		}
+	}
+	if name == "" {
+		return out, findings, issuers
 	}
 	if out.NameMatch = matchName(chain[0], leaf, name); !out.NameMatch {
 		findings = append(findings, NameMismatch)

@@ -23,6 +23,19 @@ type Recorder struct {
 	// Chain adds the certificates after the leaf to the record, and PEM the
 	// encoded form of every certificate in it.
 	Chain, PEM bool
+	// AsOf is the time that certificates are judged as of; zero is that of the
+	// record.
+	AsOf time.Time
+	// Now is the clock by which a probe ends; nil is time.Now.
+	Now func() time.Time
+}
+
+// Judged returns the time that a record's certificates are judged as of.
+func (c *Recorder) Judged(record time.Time) time.Time {
+	if c.AsOf.IsZero() {
+		return record
+	}
+	return c.AsOf
 }
 
 // Record returns the record of a target whose probe began at a time, learnt h,
@@ -57,16 +70,26 @@ func (c *Recorder) record(t *Target, began time.Time, h *dialer.Handshake, err e
 	if h.Drain.End != "" {
 		r.Drain = &results.Drain{Bytes: h.Drain.Bytes, End: string(h.Drain.End)}
 	}
+	r.Time = c.Judged(r.Time)
 	paths = c.describe(r, t, h)
-	r.Timing.Total = milliseconds(time.Since(began))
+	r.Time = began.UTC().Truncate(time.Millisecond)
+	now := time.Now
+	if c.Now != nil {
+		now = c.Now
+	}
+	r.Timing.Total = max(0, milliseconds(now().Sub(began)))
 	return r, paths
 }
 
-// describe adds what the certificates say. It returns the chains that were
-// verified.
+// describe adds what the certificates say at the time of r. It returns the chains
+// that were verified.
 func (c *Recorder) describe(r *results.Record, t *Target, h *dialer.Handshake) (paths [][]*x509.Certificate) {
 	parsed := results.ParseChain(h.Certificates, h.Parsed)
-	d := c.certificates(h.Certificates, parsed, t, r.Time)
+	name := t.Endpoint.Name()
+	if h.Method == dialer.MethodCapture {
+		name = h.ServerName // nobody knows what name a client without SNI meant
+	}
+	d := c.certificates(h.Certificates, parsed, name, r.Time)
 	r.Certificate, r.ChainSent, r.Chain, r.Verification = d.leaf, d.sent, d.chain, d.verification
 	if len(h.OCSPResponse) > 0 && len(parsed) > 0 {
 		r.TLS.OCSP = results.ReadOCSP(h.OCSPResponse, parsed, d.issuers, r.Time)
@@ -81,7 +104,7 @@ func (c *Recorder) describe(r *results.Record, t *Target, h *dialer.Handshake) (
 	}
 	r.Alternates = []*results.Alternate{}
 	for i := range h.Alternates {
-		alternate, path := c.alternate(&h.Alternates[i], t, r.Time)
+		alternate, path := c.alternate(&h.Alternates[i], name, r.Time)
 		r.Alternates, paths = append(r.Alternates, alternate), append(paths, path)
 	}
 	if h.AlternatesError != nil {
@@ -91,12 +114,12 @@ func (c *Recorder) describe(r *results.Record, t *Target, h *dialer.Handshake) (
 }
 
 // alternate describes a further certificate of an endpoint.
-func (c *Recorder) alternate(a *dialer.Alternate, t *Target, now time.Time) (*results.Alternate, []*x509.Certificate) {
+func (c *Recorder) alternate(a *dialer.Alternate, name string, now time.Time) (*results.Alternate, []*x509.Certificate) {
 	parsed := results.ParseChain(a.Certificates, nil)
 	// What is found of a certificate alone is what a record without a handshake
 	// has.
 	alone := &results.Record{Time: now}
-	d := c.certificates(a.Certificates, parsed, t, now)
+	d := c.certificates(a.Certificates, parsed, name, now)
 	alone.Certificate = d.leaf
 	return &results.Alternate{
 		Method: string(a.Method), KeyProved: a.KeyProved, Certificate: d.leaf, ChainSent: d.sent, Chain: d.chain,
@@ -122,9 +145,9 @@ func (d *described) path(parsed []*x509.Certificate) []*x509.Certificate {
 	return append([]*x509.Certificate{parsed[0]}, d.issuers...)
 }
 
-// certificates describes a chain and verifies it. parsed has its certificates as
-// crypto/x509 reads them.
-func (c *Recorder) certificates(ders [][]byte, parsed []*x509.Certificate, t *Target, now time.Time) (d described) {
+// certificates describes a chain and verifies it for a name. parsed has its
+// certificates as crypto/x509 reads them.
+func (c *Recorder) certificates(ders [][]byte, parsed []*x509.Certificate, name string, now time.Time) (d described) {
 	if len(ders) == 0 {
 		return d
 	}
@@ -142,7 +165,7 @@ func (c *Recorder) certificates(ders [][]byte, parsed []*x509.Certificate, t *Ta
 		}
 	}
 	if c.Verifier != nil {
-		d.verification, d.verdict, d.issuers = c.Verifier.Verify(parsed, d.leaf, t.Endpoint.Name(), now)
+		d.verification, d.verdict, d.issuers = c.Verifier.Verify(parsed, d.leaf, name, now)
 	}
 	return d
 }

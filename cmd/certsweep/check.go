@@ -47,7 +47,7 @@ func newCheckOptions() *checkOptions {
 	// others.
 	o.scan.AllCertificates = true
 	for _, f := range o.scan.flags() {
-		if f.In != scan.OfScan && !slices.Contains(sharedFlags, f.Name) {
+		if (f.In == 0 || f.In&scan.OfCheck != 0) && !slices.Contains(sharedFlags, f.Name) {
 			o.scanning = append(o.scanning, f.Name)
 		}
 	}

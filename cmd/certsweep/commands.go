@@ -26,6 +26,7 @@ func commands() []subcommand {
 	return []subcommand{
 		{"scan", "scan targets; the word may be left out", (*environment).scan, func() *flags.Command { return newOptions().command() }},
 		{"check", "scan, tell what is wrong, and gate on it", (*environment).check, func() *flags.Command { return newCheckOptions().command() }},
+		{"pcap", "read the certificates in packet captures", (*environment).pcap, func() *flags.Command { return newPcapOptions().command() }},
 		{"demo", "scan loopback servers that it starts itself", (*environment).demo, func() *flags.Command { return newOptions().demoCommand() }},
 		{"version", "print the version", (*environment).printVersion, nil},
 		{"help", "print this, or all of a command: certsweep help check", (*environment).help, nil},

@@ -35,6 +35,8 @@ const (
 type progress struct {
 	done, failed, unreachable, findings atomic.Int64
 	total                               atomic.Int64 // 0 while it is not known
+	// bytes says that bytes of files are counted, not targets.
+	bytes bool
 
 	started time.Time
 	ascii   bool // draw with nothing else
@@ -48,8 +50,21 @@ type progress struct {
 // count, if it is not nil, counts the targets meanwhile.
 func (e *environment) startProgress(o *options, count func() (int, error)) *progress {
 	p := &progress{started: time.Now(), screen: &e.screen, stderr: e.stderr, ascii: isASCII(os.Getenv), stopped: make(chan struct{})}
+	p.start(o, count)
+	return p
+}
+
+// startByteProgress does so for files that have total bytes; 0 if that is not known.
+func (e *environment) startByteProgress(o *options, total int64) *progress {
+	p := &progress{bytes: true, started: time.Now(), screen: &e.screen, stderr: e.stderr, ascii: isASCII(os.Getenv), stopped: make(chan struct{})}
+	p.total.Store(total)
+	p.start(o, nil)
+	return p
+}
+
+func (p *progress) start(o *options, count func() (int, error)) {
 	if o.quiet || o.progress == "never" {
-		return p
+		return
 	}
 	if count != nil {
 		// It ends by itself, at the latest with the process: a scan is not
@@ -60,16 +75,17 @@ func (e *environment) startProgress(o *options, count func() (int, error)) *prog
 			}
 		}()
 	}
-	if term.IsTerminal(int(e.stderr.Fd())) && os.Getenv("TERM") != "dumb" {
+	if term.IsTerminal(int(p.stderr.Fd())) && os.Getenv("TERM") != "dumb" {
 		p.wait.Go(func() { p.drawBar() })
 	} else {
 		p.wait.Go(func() { p.writeLines() })
 	}
-	return p
 }
 
 func (p *progress) add(r *results.Record) {
-	p.done.Add(1)
+	if !p.bytes {
+		p.done.Add(1)
+	}
 	if r.Status != results.StatusOK {
 		p.failed.Add(1)
 	}
@@ -147,7 +163,14 @@ func (p *progress) parts(done, total int64, elapsed time.Duration) []string {
 	if total > 0 {
 		count += "/" + strconv.FormatInt(total, 10)
 	}
-	parts := []string{count}
+	unit := ""
+	if p.bytes {
+		count, unit = fmt.Sprintf("%.1f", float64(done)/1e6), " MB"
+		if total > 0 {
+			count += fmt.Sprintf("/%.1f", float64(total)/1e6)
+		}
+	}
+	parts := []string{count + unit}
 	rate := float64(done) / elapsed.Seconds()
 	if left := timeLeft(done, total, rate); left != "" && elapsed >= rateAfter {
 		parts = append(parts, left)
@@ -159,7 +182,10 @@ func (p *progress) parts(done, total int64, elapsed time.Duration) []string {
 		parts = append(parts, fmt.Sprintf("%d findings", n))
 	}
 	if elapsed >= rateAfter {
-		parts = append(parts, fmt.Sprintf("%.0f/s", rate))
+		if p.bytes {
+			rate /= 1e6
+		}
+		parts = append(parts, fmt.Sprintf("%.0f%s/s", rate, unit))
 	}
 	return parts
 }

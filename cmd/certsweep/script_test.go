@@ -19,8 +19,8 @@ import (
 
 // TestScripts runs the scripts in testdata/script. Each has the farm of
 // dialertest at hand: $root is the file of its trust anchor, and for the case
-// "tls12-rsa" $TLS12_RSA is the target "address,name,port"; $lists is
-// testdata/lists. Beside testscript's
+// "tls12-rsa" $TLS12_RSA is the target "address,name,port"; $lists and $captures
+// are those of testdata. Beside testscript's
 // own, there are the commands
 //
 //	status N certsweep ...   run, and expect the exit status N
@@ -39,6 +39,11 @@ func TestScripts(t *testing.T) {
 			for _, e := range farm.Endpoints {
 				env.Setenv(strings.ToUpper(strings.ReplaceAll(e.Name, "-", "_")), e.Target())
 			}
+			captures, err := filepath.Abs("../../testdata/captures")
+			if err != nil {
+				return err
+			}
+			env.Setenv("captures", captures)
 			chain, key := dialertest.PEM(farm.CA().Issue(dialertest.Leaf{CommonName: "client"}))
 			for name, data := range map[string][]byte{
 				"root": farm.RootPEM(), "clientcert": chain, "clientkey": key,

@@ -19,6 +19,10 @@ type Observer struct {
 	// Result is what the server showed. Its KeyProved can be told only if the
 	// ClientHello was seen.
 	Result
+	// Proves, if it is set, is asked whether the server has proved the key of a leaf
+	// already, on another connection. Its signature is then not checked, which is
+	// most of the work for a handshake.
+	Proves func(leaf []byte) bool
 	// Hello is the client's first, zero as long as none was seen.
 	Hello     ClientHello
 	HelloSeen bool
@@ -99,12 +103,12 @@ func (o *Observer) AddServer(m Message) error {
 		return err
 	case TypeServerKeyExchange:
 		o.Result.Add(m)
-		if o.HelloSeen && len(o.Certificates) > 0 && o.Version < versionTLS13 {
+		if o.HelloSeen && len(o.Certificates) > 0 && o.Version < versionTLS13 && !o.hasProved() {
 			randoms := slices.Concat(o.Hello.Random[:], o.serverRandom[:])
 			o.KeyProved = proves12(o.Version, o.CipherSuite, o.Certificates[0], m.Body(), randoms)
 		}
 	case TypeCertificateVerify:
-		if o.transcript != nil && len(o.Certificates) > 0 {
+		if o.transcript != nil && len(o.Certificates) > 0 && !o.hasProved() {
 			o.KeyProved = proves13(o.Certificates[0], m.Body(), o.transcript.Sum(nil))
 		}
 		o.transcribe(m)
@@ -142,6 +146,14 @@ func (o *Observer) addServerHello(m Message) error {
 		o.Resumed = server.Version == versionTLS13 && slices.ContainsFunc(server.Extensions, func(e Extension) bool { return e.Type == extensionPreSharedKey })
 	}
 	return nil
+}
+
+// hasProved reports whether the server needs no signature, and notes it.
+func (o *Observer) hasProved() bool {
+	if o.Proves != nil && o.Proves(o.Certificates[0]) {
+		o.KeyProved = true
+	}
+	return o.KeyProved
 }
 
 // transcribe adds a message to the transcript, RFC 8446 §4.4.1.

@@ -22,7 +22,11 @@ func WriteSummary(w io.Writer, s *results.Summary, o Options) error {
 		o.Width = defaultWidth
 	}
 	t := tally{width: min(max(o.Width, leastWidth), widestCard), style: style{o.Color, o.ASCII}}
-	t.targets(s)
+	if s.Capture != nil {
+		t.capture(s)
+	} else {
+		t.targets(s)
+	}
 	t.line("errors", "", counts(s.ByCode), 0)
 	if s.WithFindings > 0 {
 		findings := slices.DeleteFunc(counts(s.ByFinding), func(c counted) bool { return c.name == string(results.NotPostQuantum) })

@@ -10,6 +10,7 @@ import (
 const (
 	OfScan flags.Commands = 1 << iota // the demo is a scan too
 	OfCheck
+	OfPcap
 )
 
 // The headings that flags are listed under.
@@ -33,8 +34,12 @@ var VersionNames = []string{"1.0", "1.1", "1.2", "1.3"}
 // Flags describes the flags that say what to scan, and how. A new one is a row
 // here, or in a file of its own with what it does.
 func (o *Options) Flags() []flags.Flag {
-	return slices.Concat(o.listFlags(), o.scanningFlags(), o.addressFlags(), o.handshakeFlags(), o.surveyFlags(), o.trustFlags(), o.revocationFlags(), o.recordFlags())
+	return slices.Concat(o.listFlags(), o.scanningFlags(), o.addressFlags(), o.handshakeFlags(), o.surveyFlags(), o.RecordFlags(), o.revocationFlags())
 }
+
+// RecordFlags describes those of them that say what records are to have, wherever
+// the handshakes come from.
+func (o *Options) RecordFlags() []flags.Flag { return slices.Concat(o.trustFlags(), o.recordFlags()) }
 
 func (o *Options) scanningFlags() []flags.Flag {
 	return []flags.Flag{
@@ -114,7 +119,7 @@ func (o *Options) trustFlags() []flags.Flag {
 
 func (o *Options) recordFlags() []flags.Flag {
 	return []flags.Flag{
-		{Name: "chain", To: &o.Chain, Group: GroupOutput, In: OfScan, Common: OfScan, Text: "add the certificates after the leaf"},
-		{Name: "pem", To: &o.PEM, Group: GroupOutput, In: OfScan, Text: "add every certificate in PEM"},
+		{Name: "chain", To: &o.Chain, Group: GroupOutput, In: OfScan | OfPcap, Common: OfScan, Text: "add the certificates after the leaf"},
+		{Name: "pem", To: &o.PEM, Group: GroupOutput, In: OfScan | OfPcap, Text: "add every certificate in PEM"},
 	}
 }

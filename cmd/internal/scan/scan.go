@@ -69,7 +69,7 @@ func (o *Options) Scanner() (*scanner.Scanner, *dialer.Dialer, error) {
 		}
 		config.Certificates = []tls.Certificate{pair}
 	}
-	verifier, err := o.verifier()
+	verifier, err := o.Verifier()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -108,9 +108,9 @@ func (o *Options) Scanner() (*scanner.Scanner, *dialer.Dialer, error) {
 	return s, d, nil
 }
 
-// verifier returns the trust anchors that --trust and --ca-file name; nil
+// Verifier returns the trust anchors that --trust and --ca-file name; nil
 // where nothing is to be verified.
-func (o *Options) verifier() (*results.Verifier, error) {
+func (o *Options) Verifier() (*results.Verifier, error) {
 	roots := x509.NewCertPool()
 	if o.CAFile != "" {
 		pem, err := os.ReadFile(o.CAFile)
