@@ -62,6 +62,23 @@ func TestImpostorsAfterOthers(t *testing.T) {
 	}
 }
 
+// TestStartTLSImpostors: no protocol before TLS makes a difference.
+func TestStartTLSImpostors(t *testing.T) {
+	certificate := dialertest.SelfSigned(dialertest.Leaf{DNSNames: []string{"starttls.test"}})
+	config := &tls.Config{Certificates: []tls.Certificate{certificate}}
+	for _, protocol := range dialertest.StartTLSProtocols() {
+		server, err := dialertest.NewStartTLS(protocol, dialertest.StartTLSImpostor, config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, err := probe(new(Dialer), within(t, patience), startTLSEndpoint(server.Addr(), Protocol(protocol)))
+		if failed, ok := err.(*Error); !ok || failed.Alert != alertCertificateRequired || h.ClientCertRequired || h.KeyProved || len(h.Certificates) != 1 {
+			t.Errorf("%s: error %v, client certificate required %v, key proved %v, %d certificates", protocol, err, h.ClientCertRequired, h.KeyProved, len(h.Certificates))
+		}
+		server.Close()
+	}
+}
+
 // mute drops what a server of TLS 1.2 sends of alerts.
 type mute struct{ net.Conn }
 

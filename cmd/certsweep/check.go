@@ -93,6 +93,7 @@ func (e *environment) openCheck(described *flags.Command, o *checkOptions) (*che
 	if c.policy, err = o.gate.policy(); err != nil {
 		return nil, err
 	}
+	c.policy.Unverified = o.scan.Trust == "none"
 	if c.policy.Baseline, err = e.readBaseline(o.gate.baseline); err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package dialertest
 
 import (
-	"bufio"
 	"bytes"
 	"crypto"
 	"crypto/tls"
@@ -29,28 +28,9 @@ func impostorCases() []Case {
 	}
 	done := record(recordHandshake, Message(serverHelloDone, nil))
 	const rsaSuite = tls.TLS_RSA_WITH_AES_128_GCM_SHA256
-	smtp := newCase("impostor-smtp", "A mail server that has not its certificate's key, and asks for one after STARTTLS.",
-		alerted("certificate_required").withCertificate(), func(p *pki) func(net.Conn) {
-			impostor := impostor13("impostor-smtp.test")(p)
-			return func(c net.Conn) {
-				lines := bufio.NewReader(c)
-				for _, answer := range []string{"220 impostor-smtp.test ESMTP", "250 STARTTLS", "220 go ahead"} {
-					if _, err := io.WriteString(c, answer+"\r\n"); err != nil {
-						return
-					}
-					if answer == "220 go ahead" {
-						break
-					}
-					if _, err := lines.ReadString('\n'); err != nil {
-						return
-					}
-				}
-				impostor(c)
-			}
-		})
-	smtp.StartTLS = "smtp"
 	return []Case{
-		smtp,
+		startTLSCase("impostor-smtp", "A mail server that has not its certificate's key, and asks for one after STARTTLS.",
+			"smtp", StartTLSImpostor, alerted("certificate_required").withCertificate()),
 		newCase("impostor-tls13", "TLS 1.3; it has not the certificate's key, and sends certificate_required where its signature should stand.",
 			alerted("certificate_required").withCertificate(), impostor13("impostor-tls13.test")),
 		newCase("impostor-tls12", "TLS 1.2; it has not the certificate's key: it asks for a client certificate and refuses, without a key exchange.",
@@ -62,21 +42,25 @@ func impostorCases() []Case {
 	}
 }
 
-// impostor13 returns a server of TLS 1.3 that shows a certificate, and in place
-// of a CertificateVerify message the alert certificate_required. With a client
-// that does not take AES-128-GCM the alert is internal_error.
 func impostor13(host string) func(*pki) func(net.Conn) {
 	return func(p *pki) func(net.Conn) {
 		cert := p.inter.Issue(Leaf{DNSNames: []string{host}})
-		cert.PrivateKey = keyless{cert.PrivateKey.(crypto.Signer).Public()}
 		return func(c net.Conn) {
-			var log bytes.Buffer
-			config := only(tls.VersionTLS13)
-			config.Certificates, config.KeyLogWriter = []tls.Certificate{cert}, &log
-			tls.Server(&alertSwapper{Conn: c, log: &log}, config).Handshake()
+			pretend(c, cert)
 			finish(c)
 		}
 	}
+}
+
+// pretend is a server of TLS 1.3 that shows a certificate as if it had not its
+// key, and in place of a CertificateVerify message the alert certificate_required.
+// With a client that does not take AES-128-GCM the alert is internal_error.
+func pretend(c net.Conn, cert tls.Certificate) {
+	cert.PrivateKey = keyless{cert.PrivateKey.(crypto.Signer).Public()}
+	var log bytes.Buffer
+	config := only(tls.VersionTLS13)
+	config.Certificates, config.KeyLogWriter = []tls.Certificate{cert}, &log
+	tls.Server(&alertSwapper{Conn: c, log: &log}, config).Handshake()
 }
 
 // keyless is the signer of a certificate that is not its own.

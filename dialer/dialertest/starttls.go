@@ -31,9 +31,13 @@ const (
 	StartTLSHugeGreeting StartTLSBehaviour = "1 MiB greeting"
 	// StartTLSHalfClose closes in the middle of its go-ahead.
 	StartTLSHalfClose StartTLSBehaviour = "closing half-way"
+	// StartTLSImpostor changes to TLS 1.3 without the key of its certificate, and
+	// sends certificate_required where its signature should stand.
+	StartTLSImpostor StartTLSBehaviour = "an impostor"
 )
 
-// StartTLSBehaviours returns all behaviours.
+// StartTLSBehaviours returns the behaviours before TLS, which is all but
+// StartTLSImpostor.
 func StartTLSBehaviours() []StartTLSBehaviour {
 	return []StartTLSBehaviour{
 		StartTLSSuccess, StartTLSRefusal, StartTLSSilence, StartTLSOneByte,
@@ -107,7 +111,9 @@ func (s *speaker) serve(raw net.Conn) {
 	conn := &clearConn{Conn: raw, r: bufio.NewReader(raw), single: s.behaviour == StartTLSOneByte}
 	if s.converse(conn) {
 		wrapped := &tdsServerConn{Conn: conn, done: !s.dialogue.insideTDS}
-		if t := tls.Server(wrapped, s.config); t.Handshake() == nil {
+		if s.behaviour == StartTLSImpostor {
+			pretend(wrapped, s.config.Certificates[0])
+		} else if t := tls.Server(wrapped, s.config); t.Handshake() == nil {
 			wrapped.done = true
 			waitForGoodbye(t)
 		}

@@ -18,6 +18,9 @@ func (j *judgement) alternates() {
 		if !a.KeyProved {
 			found.add(CodeUnchecked, j.uncheckedLevel(), "could not be checked: the server did not show that it holds its key: scan it again")
 		}
+		if a.Verification == nil && !j.policy.Unverified {
+			found.add(CodeUnchecked, j.uncheckedLevel(), "could not be checked: the record does not say whether it is trusted: scan it again, without --trust none")
+		}
 		other.validity(a.Certificate)
 		other.identity(a.Certificate)
 		other.findings()

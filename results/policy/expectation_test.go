@@ -91,7 +91,9 @@ func TestExpectations(t *testing.T) {
 func TestExpectWithoutVerification(t *testing.T) {
 	r := *only(t, "good", "www.example.com")
 	r.Verification = nil
-	if got := codesOf(expecting(t, &r, "expect=untrusted").Judge(&r, now)); got != "expect=unchecked" {
+	p := expecting(t, &r, "expect=untrusted")
+	p.Unverified = true
+	if got := codesOf(p.Judge(&r, now)); got != "expect=unchecked" {
 		t.Errorf("got %q", got)
 	}
 }

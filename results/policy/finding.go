@@ -13,18 +13,55 @@ import (
 // findings reports what the record found, but for what [judgement.validity]
 // works out itself.
 func (j *judgement) findings() {
+	j.verified()
 	for _, finding := range j.record.Findings {
 		switch finding {
 		case results.Expired, results.NotYetValid, results.ExpiresSoon:
 			// By the scan's clock; where the certificate has no dates to judge
 			// anew, validity has said so.
 			continue
+		case results.ChainExpiresSoon:
+			if j.verdict.has(Code(results.ChainExpired)) {
+				continue // it has, since
+			}
 		case results.Untrusted:
 			if j.hasReason() {
 				continue
 			}
 		}
 		j.report(Code(finding), func() string { return describe(finding, j.record) })
+	}
+}
+
+// soon is how long before its end a certificate of the chain expires soon, as a
+// scan has it.
+const soon = 30 * day
+
+// verified reports what the verification says and the findings do not: that a
+// certificate of the chain has expired since, or will soon, and what a record
+// that somebody has edited, or another program has written, leaves out.
+func (j *judgement) verified() {
+	v, c := j.record.Verification, j.record.Certificate
+	if v == nil || c == nil {
+		return
+	}
+	report := func(f results.Finding) { j.report(Code(f), func() string { return describe(f, j.record) }) }
+	if v.NotAfter.Before(c.NotAfter) && !v.NotAfter.IsZero() {
+		switch left := v.NotAfter.Sub(j.now); {
+		case left < 0:
+			report(results.ChainExpired)
+		case left < soon:
+			report(results.ChainExpiresSoon)
+		}
+	}
+	explained := slices.ContainsFunc(j.record.Findings, func(f results.Finding) bool {
+		return slices.Contains([]results.Finding{results.Untrusted, results.Expired, results.NotYetValid, results.Unsupported, results.Malformed}, f)
+	})
+	if !v.Trusted && !explained {
+		report(results.Untrusted)
+	}
+	if !v.NameMatch {
+		report(results.NameMismatch)
 	}
 }
 

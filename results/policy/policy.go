@@ -44,6 +44,10 @@ type Policy struct {
 	// refused the handshake, stays unchecked.
 	AllowUnreachable bool
 
+	// Unverified lets records pass whose chain and name were compared with
+	// nothing, as those of a scan that was told to trust nobody.
+	Unverified bool
+
 	// Expectations has what is asked of single targets. Nil is none.
 	Expectations *Expectations
 	// Baseline is what the records are compared with. Nil is nothing.
@@ -98,6 +102,8 @@ func (p *Policy) Judge(r *results.Record, now time.Time) Verdict {
 
 	if !v.Checked {
 		j.unchecked()
+	} else if r.Verification == nil && !p.Unverified {
+		j.verdict.add(CodeUnchecked, j.uncheckedLevel(), "could not be checked: the record does not say whether the certificate is trusted: scan it again, without --trust none")
 	}
 	if r.Certificate != nil {
 		j.validity(r.Certificate)

@@ -25,7 +25,8 @@ func Example() {
 			NotAfter:  time.Date(2027, 1, 20, 12, 0, 0, 0, time.UTC),
 			PublicKey: certificate.PublicKey{Algorithm: "RSA", Bits: 1024},
 		},
-		Findings: []results.Finding{results.WeakKey},
+		Verification: &results.Verification{Trusted: true, NameMatch: true, ChainLength: 3},
+		Findings:     []results.Finding{results.WeakKey},
 	}}
 
 	table := report.New(report.Text, os.Stdout, report.Options{Now: now})
