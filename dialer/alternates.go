@@ -27,7 +27,7 @@ type Alternate struct {
 // each with a hello made by hand on a connection of its own. A server without
 // one refuses it.
 func (d *Dialer) askForAlternates(ctx context.Context, e *Endpoint, h *Handshake) {
-	if !d.AllCertificates || len(h.Certificates) == 0 {
+	if len(h.Certificates) == 0 {
 		return
 	}
 	h.Alternates = []Alternate{}

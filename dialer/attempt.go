@@ -22,7 +22,9 @@ type attempt struct {
 	deadline time.Time // of all but the drain; zero means none
 	stop     func()    // see onCancel
 
-	config   *tls.Config
+	conn     net.Conn // ready for a hello
+	tls      *tls.Conn
+	client   *client
 	phase    Phase     // where it is
 	start    time.Time // of the phase
 	sentCert bool      // and got one
@@ -39,37 +41,72 @@ func (d *Dialer) newAttempt(ctx context.Context, e *Endpoint, h *Handshake) *att
 // It and what it calls keep their frames small: while a peer is silent they are
 // on the stack of its worker (see package scanner).
 func (a *attempt) run(ctx context.Context) *Error {
-	defer a.detach()
-	conn, err := a.open(ctx)
-	if err != nil {
-		return a.failure(ctx, err)
+	err := a.open(ctx)
+	if err == nil {
+		a.begin()
+		// Deadline and cancellation are the connection's (see connect).
+		if err = a.tls.Handshake(); err == nil {
+			a.part(ctx)
+		}
 	}
-	c := a.d.clients.Get().(*client)
-	defer a.d.clients.Put(c)
-	c.take(a)
-	client := tls.Client(conn, a.config)
-	// Deadline and cancellation are the connection's (see connect).
-	err = client.Handshake()
+	return a.end(ctx, err)
+}
+
+// begin makes the client of the handshake.
+//
+//go:noinline
+func (a *attempt) begin() {
+	a.client = a.d.clients.Get().(*client)
+	a.client.take(a)
+	a.tls = tls.Client(a.conn, a.client.config)
+}
+
+// end gives back what the attempt had, and says what its error means.
+//
+//go:noinline
+func (a *attempt) end(ctx context.Context, err error) *Error {
+	var failure *Error
+	if err != nil {
+		if a.phase == PhaseHandshake {
+			a.h.Timing.Handshake = time.Since(a.start)
+		}
+		failure = a.failure(ctx, err)
+	}
+	a.detach()
+	if a.conn != nil {
+		// Not the TLS connection: closing it would wait for locks that a read may
+		// hold, and write to a peer that may not read.
+		rawConn(a.conn).Close()
+	}
+	if a.client != nil {
+		a.d.clients.Put(a.client)
+		a.client = nil
+	}
+	return failure
+}
+
+// part notes what a handshake that is complete showed, and drains the connection.
+//
+//go:noinline
+func (a *attempt) part(ctx context.Context) {
 	a.h.Timing.Handshake = time.Since(a.start)
-	if err != nil {
-		rawConn(conn).Close()
-		return a.failure(ctx, err)
-	}
-	starttls.HandshakeDone(conn)
-	a.complete(client)
+	starttls.HandshakeDone(a.conn)
+	a.complete()
 	if _, ok := ctx.(canceler); !ok {
 		// Its deadline is not the drain's.
 		a.detach()
 	}
-	a.drain(client)
-	return nil
+	if a.d.BeforeDrain != nil && a.d.DrainTimeout >= 0 && !a.d.AllCertificates {
+		a.d.BeforeDrain(ctx)
+	}
+	a.drain(a.tls)
 }
 
-// complete notes what a handshake that is complete showed.
+// complete notes the state, whose size is why it is not in the frame of part.
 //
 //go:noinline
-func (a *attempt) complete(conn *tls.Conn) {
-	state := conn.ConnectionState()
+func (a *attempt) complete() {
+	state := a.tls.ConnectionState()
 	a.h.keep(&state)
 	a.h.KeyProved = true
 }
@@ -179,7 +216,7 @@ func (p *proof) Write(line []byte) (int, error) {
 
 // take gives the client to an attempt, until it is put back.
 func (c *client) take(a *attempt) {
-	c.attempt, a.config = a, c.config
+	c.attempt = a
 	// Not the proof of the connection before: TLS 1.3 logs secrets before the
 	// server has shown anything.
 	c.config.KeyLogWriter = c.keyLog

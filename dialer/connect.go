@@ -99,28 +99,35 @@ func (a *attempt) dialWith(ctx context.Context, limit time.Time) (net.Conn, erro
 	return conn, nil
 }
 
-// open connects and speaks the endpoint's preamble, if it has one. What it
-// returns is ready for a ClientHello, and the phase is that of the handshake.
-// detach has to be called afterwards.
-func (a *attempt) open(ctx context.Context) (net.Conn, error) {
-	raw, err := a.connect(ctx)
+// open connects and speaks the endpoint's preamble, if it has one. Then conn is
+// ready for a ClientHello, and the phase is that of the handshake. end has to be
+// called afterwards, in any case.
+func (a *attempt) open(ctx context.Context) error {
+	conn, err := a.connect(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if a.endpoint.StartTLS == "" {
-		a.phase, a.start = PhaseHandshake, time.Now()
-		return raw, nil
+	a.conn = conn
+	if a.endpoint.StartTLS != "" {
+		a.phase = PhaseStartTLS
+		if err := a.upgrade(ctx); err != nil {
+			return err
+		}
 	}
-	a.phase = PhaseStartTLS
-	conn, err := starttls.Upgrade(raw, string(a.endpoint.StartTLS), a.endpoint.Name())
+	a.phase, a.start = PhaseHandshake, time.Now()
+	return nil
+}
+
+// upgrade speaks the preamble.
+func (a *attempt) upgrade(ctx context.Context) error {
+	conn, err := starttls.Upgrade(a.conn, string(a.endpoint.StartTLS), a.endpoint.Name())
 	if err != nil {
-		raw.Close()
 		if cause := ctx.Err(); cause != nil && !isTimeout(err) {
 			// It was closed meanwhile.
 			err = fmt.Errorf("%w: %w", cause, err)
 		}
-		return nil, err
+		return err
 	}
-	a.phase, a.start = PhaseHandshake, time.Now()
-	return conn, nil
+	a.conn = conn
+	return nil
 }

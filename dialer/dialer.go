@@ -60,12 +60,16 @@ type Dialer struct {
 	// DefaultConnectTimeout, negative none of its own.
 	ConnectTimeout time.Duration
 	// DrainTimeout bounds the drain of a connection, which lasts three times as
-	// long as its TCP connect at most, and may always last 50 ms; 0 means
+	// long as its TCP connect at most, and may always last 250 ms; 0 means
 	// DefaultDrainTimeout, negative that connections are not drained.
 	DrainTimeout time.Duration
 	// DrainBytes bounds the application data that a drain reads; 0 means
 	// DefaultDrainBytes.
 	DrainBytes int64
+
+	// BeforeDrain, if it is set, is called with the context of a probe when
+	// nothing is left of it but the drain. It must not block.
+	BeforeDrain func(ctx context.Context)
 
 	// minDrain stands for minDrainTimeout in tests, whose servers share a busy
 	// processor with them; 0 means minDrainTimeout.
@@ -145,22 +149,31 @@ func (d *Dialer) init() {
 // h holds what was learnt before it.
 func (d *Dialer) Probe(ctx context.Context, e Endpoint, h *Handshake) error {
 	d.init()
+	addrs, failure := d.resolve(ctx, &e, h)
+	if failure == nil {
+		failure = d.handshake(ctx, &e, addrs, h)
+	}
+	if failure != nil {
+		return failure
+	}
+	if d.AllCertificates {
+		d.askForAlternates(ctx, &e, h)
+	}
+	return nil
+}
+
+// resolve begins h, and returns the addresses to dial.
+//
+//go:noinline
+func (d *Dialer) resolve(ctx context.Context, e *Endpoint, h *Handshake) ([]netip.Addr, *Error) {
 	*h = Handshake{ServerName: d.serverName(e)}
 	start := time.Now()
 	addrs, err := d.resolver.Lookup(ctx, e.Host)
 	h.Timing.Resolve = time.Since(start)
 	if err != nil {
-		return classify(PhaseResolve, err)
+		return nil, classify(PhaseResolve, err)
 	}
-	addrs, failure := d.dialable(e.Host, e.Port, addrs)
-	if failure != nil {
-		return failure
-	}
-	if failure = d.handshake(ctx, &e, addrs, h); failure != nil {
-		return failure
-	}
-	d.askForAlternates(ctx, &e, h)
-	return nil
+	return d.dialable(e.Host, e.Port, addrs)
 }
 
 // handshake probes the first of the addresses that takes a connection.
@@ -198,7 +211,7 @@ func (d *Dialer) connectTimeout() time.Duration {
 }
 
 // serverName returns the name to send to an endpoint, or "" for none.
-func (d *Dialer) serverName(e Endpoint) string {
+func (d *Dialer) serverName(e *Endpoint) string {
 	if _, err := netip.ParseAddr(e.Name()); err == nil || d.NoSNI {
 		return ""
 	}

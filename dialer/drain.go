@@ -20,8 +20,10 @@ const (
 	DefaultDrainBytes = 64 << 10
 
 	// minDrainTimeout is what a server on the same network gets to answer a
-	// close_notify in, whatever its share of drainRoundTrips comes to.
-	minDrainTimeout = 50 * time.Millisecond
+	// close_notify in, whatever its share of drainRoundTrips comes to: as long as
+	// it, or this machine, may be busy with others. A peer that never closes
+	// holds no worker meanwhile (see BeforeDrain).
+	minDrainTimeout = 250 * time.Millisecond
 	// drainRoundTrips is how many times the TCP connect's time the drain
 	// lasts: one round trip for goodbye and answer, and two for a loss.
 	drainRoundTrips = 3
@@ -51,8 +53,8 @@ type Drain struct {
 
 var drainBuffers = sync.Pool{New: func() any { return new([drainBuffer]byte) }}
 
-// drain says goodbye, reads what the peer still has to say, within limits, and
-// closes the connection. A connection that is only closed leaves the kernel
+// drain says goodbye and reads what the peer still has to say, within limits. A
+// connection that is only closed leaves the kernel
 // with unread data, which resets the peer; a drain that only reads waits out
 // its time on every well-behaved server, since those wait for us.
 //
@@ -60,9 +62,6 @@ var drainBuffers = sync.Pool{New: func() any { return new([drainBuffer]byte) }}
 // where TLS 1.3 tells that a client certificate is required.
 func (a *attempt) drain(conn *tls.Conn) {
 	raw := rawConn(conn)
-	// Closing the raw connection, not conn: tls.Conn.Close would wait for locks
-	// that a read may hold, and write to a peer that may not read.
-	defer raw.Close()
 	if a.d.DrainTimeout < 0 {
 		// The goodbye still goes out, as it does in tls.Conn.Close.
 		raw.SetDeadline(time.Now().Add(a.d.minDrainTimeout()))
@@ -79,6 +78,11 @@ func (a *attempt) drain(conn *tls.Conn) {
 	err := conn.CloseWrite()
 	if !ended {
 		end = a.read(conn)
+	}
+	if errors.Is(end, io.EOF) {
+		// A close_notify is not yet the end of the stream. What may come after it
+		// would find the connection closed, and be answered with a reset.
+		a.read(raw)
 	}
 	// A goodbye that did not get out is no reason not to read: a server that
 	// has refused and reset us has sent its alert before.

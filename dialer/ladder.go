@@ -97,7 +97,7 @@ func (d *Dialer) rescue(ctx context.Context, e *Endpoint, h *Handshake, failure 
 		case CodeShortage:
 			return failed
 		case CodeNoCertificate, CodeTooLarge:
-			failed.Err = fmt.Errorf("%w (%w)", err, failure.Err)
+			failed.Err = fmt.Errorf("%w (%w)", failed.Err, failure.Err)
 			return failed
 		case CodeEOF, CodeReset:
 			continue
@@ -154,13 +154,15 @@ func (d *Dialer) fetch(ctx context.Context, e *Endpoint, addr netip.AddrPort, cl
 	if limit := time.Now().Add(rescueTimeout); a.deadline.IsZero() || limit.Before(a.deadline) {
 		a.deadline = limit
 	}
-	defer a.detach()
-	conn, err := a.open(ctx)
-	if err != nil {
-		return hello.Result{}, err
+	var got hello.Result
+	err := a.open(ctx)
+	if err == nil {
+		got, err = client.Fetch(a.conn)
 	}
-	defer rawConn(conn).Close()
-	return client.Fetch(conn)
+	if failure := a.end(ctx, err); failure != nil {
+		return got, failure
+	}
+	return got, nil
 }
 
 // keepRescued takes over what a hello made by hand was shown.

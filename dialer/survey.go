@@ -110,13 +110,13 @@ func (d *Dialer) enumerator(e Endpoint, h *Handshake, pace Pace) *fingerprint.En
 func (d *Dialer) dialer(e Endpoint, addr netip.AddrPort) func(context.Context) (net.Conn, error) {
 	return func(ctx context.Context) (net.Conn, error) {
 		a := d.newAttempt(ctx, &e, &Handshake{Addr: addr})
-		conn, err := a.open(ctx)
-		// From here on the enumerator looks after the time.
-		a.detach()
+		err := a.open(ctx)
 		if err == nil {
-			return conn, nil
+			// From here on the enumerator looks after the time.
+			a.detach()
+			return a.conn, nil
 		}
-		if failed := a.failure(ctx, err); failed != nil && failed.Code == CodeShortage {
+		if failed := a.end(ctx, err); failed != nil && failed.Code == CodeShortage {
 			err = fmt.Errorf("%w: %w", fingerprint.ErrShortage, err)
 		}
 		return nil, err

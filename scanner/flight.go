@@ -14,6 +14,7 @@ import (
 // cancel flights has them in a list (see flights).
 type flight struct {
 	parent   context.Context // has the values
+	job      *job            // that it is a try of; nil if it is none
 	began    time.Time
 	deadline time.Time
 
@@ -36,7 +37,15 @@ type waiter struct {
 
 func (f *flight) Deadline() (time.Time, bool) { return f.deadline, true }
 
-func (f *flight) Value(key any) any { return f.parent.Value(key) }
+// flightKey has a context say which flight it came from.
+type flightKey struct{}
+
+func (f *flight) Value(key any) any {
+	if key == (flightKey{}) {
+		return f
+	}
+	return f.parent.Value(key)
+}
 
 func (f *flight) Err() error {
 	f.mu.Lock()

@@ -105,7 +105,8 @@ func TestRetries(t *testing.T) {
 		"turns worse":      {[]dialer.Code{dialer.CodeTimeout, dialer.CodeNotTLS}, 2, 1, "not_tls"},
 		"used up":          {[]dialer.Code{"timeout", "timeout", "timeout", "timeout", ""}, 4, 3, "timeout"},
 		"good at once":     {[]dialer.Code{""}, 1, 0, ""},
-		"out of time":      {[]dialer.Code{"slow", ""}, 1, 0, "timeout"},
+		"its share":        {[]dialer.Code{"slow", ""}, 2, 1, ""},
+		"out of time":      {[]dialer.Code{"slow", "slow", "slow", "slow", ""}, 4, 3, "timeout"},
 		"shortage between": {[]dialer.Code{dialer.CodeReset, dialer.CodeShortage, dialer.CodeReset, ""}, 4, 1, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -148,7 +149,7 @@ func TestMemoryCap(t *testing.T) {
 		const each = 1 << 20
 		var mu sync.Mutex
 		inFlight := 0
-		sc := &scan{Scanner: &Scanner{Timeout: 30 * time.Second}}
+		sc := newScan(&Scanner{Timeout: 30 * time.Second}, t.Context(), t.Context())
 		m := newMemory(100*each, &sc.flights, func() uint64 {
 			mu.Lock()
 			defer mu.Unlock()
@@ -176,13 +177,15 @@ func TestMemoryCap(t *testing.T) {
 		for i := range 200 {
 			workers.Go(func() {
 				time.Sleep(time.Duration(i) * 20 * time.Millisecond)
-				sc.probe(t.Context(), &Target{Line: i + 1, Endpoint: dialer.Endpoint{Host: fmt.Sprint(i), Port: 443}}, func(r *results.Record) {
-					mu.Lock()
-					codes[r.Error.Code]++
-					mu.Unlock()
-				})
+				j := &job{scan: sc, target: &Target{Line: i + 1, Endpoint: dialer.Endpoint{Host: fmt.Sprint(i), Port: 443}}}
+				j.run()
 			})
 		}
+		watch.Go(func() {
+			for o := range sc.found {
+				codes[o.record.Error.Code]++
+			}
+		})
 		most := 0
 		for range 10 * 60 {
 			time.Sleep(100 * time.Millisecond)
@@ -191,6 +194,7 @@ func TestMemoryCap(t *testing.T) {
 			mu.Unlock()
 		}
 		workers.Wait()
+		close(sc.found)
 		close(done)
 		watch.Wait()
 		if codes["timeout"]+codes["memory_cap"] != 200 || codes["timeout"] < 60 {

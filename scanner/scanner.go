@@ -8,11 +8,11 @@ package scanner
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"net/netip"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -46,6 +46,10 @@ type Scanner struct {
 	Survey func(ctx context.Context, e dialer.Endpoint, h *dialer.Handshake, err error, pace dialer.Pace)
 	// Workers is the number of targets in flight; 0 means DefaultWorkers.
 	Workers int
+	// Drains is how many targets beside these may have their connection
+	// drained, if Probe tells when a drain begins (see [Draining]); 0 means as many
+	// as Workers, negative none. A place of PerHost is kept meanwhile.
+	Drains int
 	// Timeout is the hard limit for one target, look-up included; 0 means
 	// DefaultTimeout.
 	Timeout time.Duration
@@ -94,33 +98,22 @@ func (s *Scanner) Scan(ctx context.Context, targets iter.Seq2[Target, error], em
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 
-	sc := newScan(s)
-	defer sc.askFor(ctx)()
 	turns, endTurns := context.WithCancel(ctx)
 	defer endTurns()
-	work := make(chan *Target)
-	found := make(chan outcome)
-	var pool errgroup.Group
-	pool.Go(func() error {
-		defer close(work)
-		return sc.feed(ctx, turns, targets, work)
+	sc := newScan(s, ctx, turns)
+	defer sc.askFor(ctx)()
+	defer context.AfterFunc(ctx, func() { sc.flights.end(context.Cause(ctx)) })()
+	var feeder errgroup.Group
+	feeder.Go(func() error {
+		defer close(sc.work)
+		return sc.feed(targets)
 	})
-	emitter := func(o outcome) { found <- o }
-	for range s.workers() {
-		pool.Go(func() error {
-			for t := range work {
-				// Scan reads to the end whatever happens, so this never hangs.
-				sc.serve(ctx, turns, t, emitter)
-			}
-			return nil
-		})
-	}
 	var fed error
 	go func() {
-		fed = pool.Wait()
-		close(found)
+		fed = feeder.Wait()
+		sc.pool.Wait()
+		close(sc.found)
 	}()
-	defer context.AfterFunc(ctx, func() { sc.flights.end(context.Cause(ctx)) })()
 	done := make(chan struct{})
 	var watch sync.WaitGroup
 	if sc.memory != nil {
@@ -136,9 +129,9 @@ func (s *Scanner) Scan(ctx context.Context, targets iter.Seq2[Target, error], em
 	defer watch.Wait()
 	defer close(done)
 
-	if err := s.drain(ctx, found, emit); err != nil {
+	if err := s.drain(ctx, sc.found, emit); err != nil {
 		cancel(err)
-		for range found {
+		for range sc.found {
 		}
 		return err
 	}
@@ -155,16 +148,27 @@ type outcome struct {
 // scan is the state of one call of Scan.
 type scan struct {
 	*Scanner
-	flights flights
-	limiter *rate.Limiter // nil without a limit
-	hosts   *hosts        // nil without a limit
-	memory  *memory       // nil without a limit
-	lanes   lanes
-	spawn   revocation.Spawn
+	ctx   context.Context // done when what is in flight is abandoned
+	turns context.Context // done when no more begins
+	// A target that begins takes a place, until it has ended or only drains.
+	places, drains chan struct{}
+	pool           sync.WaitGroup // of workers, which have no error
+	work           chan *Target
+	idle           atomic.Int64 // workers that wait for work, or soon will
+	found          chan outcome // read to the end, whatever happens
+	flights        flights
+	limiter        *rate.Limiter // nil without a limit
+	hosts          *hosts        // nil without a limit
+	memory         *memory       // nil without a limit
+	lanes          lanes
+	spawn          revocation.Spawn
 }
 
-func newScan(s *Scanner) *scan {
-	sc := &scan{Scanner: s}
+func newScan(s *Scanner, ctx, turns context.Context) *scan {
+	sc := &scan{
+		Scanner: s, ctx: ctx, turns: turns, work: make(chan *Target), found: make(chan outcome),
+		places: make(chan struct{}, s.workers()), drains: make(chan struct{}, s.drainPlaces()),
+	}
 	if s.Rate > 0 {
 		// A burst of 10 ms spares a timer for each target of a fast scan.
 		sc.limiter = rate.NewLimiter(rate.Limit(s.Rate), max(1, int(s.Rate/100)))
@@ -178,44 +182,64 @@ func newScan(s *Scanner) *scan {
 	return sc
 }
 
-// begin waits for the target's turn under the rate limit.
-func (sc *scan) begin(ctx context.Context) error {
+// feed has workers take up targets, until turns is done.
+func (sc *scan) feed(targets iter.Seq2[Target, error]) error {
+	for t, err := range targets {
+		if sc.turns.Err() != nil {
+			return ended(sc.ctx)
+		}
+		if err != nil {
+			return err
+		}
+		if t.Err == nil && sc.hosts != nil {
+			admitted, err := sc.hosts.admit(sc.turns, &t)
+			if err != nil {
+				return ended(sc.ctx)
+			}
+			if !admitted {
+				continue
+			}
+		}
+		if !sc.begin(&t) {
+			return ended(sc.ctx)
+		}
+		sc.dispatch(&t)
+	}
+	return nil
+}
+
+// begin waits for a place for the target, and its turn under the rate limit. It
+// reports whether the target may begin.
+func (sc *scan) begin(t *Target) bool {
+	select {
+	case sc.places <- struct{}{}:
+	case <-sc.turns.Done():
+		return false
+	}
+	return t.Err != nil || sc.turn(sc.turns) == nil
+}
+
+// turn waits for a turn under the rate limit.
+func (sc *scan) turn(ctx context.Context) error {
 	if sc.limiter == nil {
 		return nil
 	}
 	return sc.limiter.Wait(ctx)
 }
 
-// feed hands targets to the workers, until turns is done.
-func (sc *scan) feed(ctx, turns context.Context, targets iter.Seq2[Target, error], work chan<- *Target) error {
-	for t, err := range targets {
-		if turns.Err() != nil {
-			return ended(ctx)
-		}
-		if err != nil {
-			return err
-		}
-		if t.Err == nil {
-			if sc.hosts != nil {
-				admitted, err := sc.hosts.admit(turns, &t)
-				if err != nil {
-					return ended(ctx)
-				}
-				if !admitted {
-					continue
-				}
-			}
-			if sc.begin(turns) != nil {
-				return ended(ctx)
-			}
-		}
-		select {
-		case work <- &t:
-		case <-turns.Done():
-			return ended(ctx)
-		}
+// dispatch gives a target to a worker that has none, or to a new one. There are
+// never more than there are places and, at the end of connections, drains.
+func (sc *scan) dispatch(t *Target) {
+	if sc.idle.Load() > 0 {
+		sc.idle.Add(-1)
+		sc.work <- t
+		return
 	}
-	return nil
+	sc.pool.Go(func() {
+		for ok := true; ok; t, ok = <-sc.work {
+			sc.serve(t)
+		}
+	})
 }
 
 // ended returns why a scan was cut off, or nil where it was only stopped.
@@ -227,24 +251,49 @@ func ended(ctx context.Context) error {
 }
 
 // serve makes the records of a target, and of those that waited for its host.
-// It and what it calls pass targets and handshakes by pointer: while a peer is
-// silent, all of these frames are on the stack of its worker, and above 8 KiB
-// the collector cannot halve the 32 KiB that ML-KEM's key generation took.
-func (sc *scan) serve(ctx, turns context.Context, t *Target, emit func(outcome)) {
-	for {
-		sc.probe(ctx, t, func(r *results.Record) { emit(outcome{record: r}) })
-		if t.Done != nil {
-			emit(outcome{done: t.Done})
-		}
-		if sc.hosts == nil || t.Err != nil {
-			return
-		}
-		next, ok := sc.hosts.done(t)
-		if !ok || turns.Err() != nil || sc.begin(turns) != nil {
-			return
-		}
-		t = next
+// It and what it calls pass everything by pointer and keep their frames small:
+// while a peer is silent, all of them are on the stack of its worker.
+func (sc *scan) serve(t *Target) {
+	for t != nil {
+		j := &job{scan: sc, target: t}
+		j.run()
+		t = sc.leave(j)
 	}
+}
+
+// leave gives up what an ended target had, and returns the next of its host,
+// which may begin.
+func (sc *scan) leave(j *job) (next *Target) {
+	t := j.target
+	if t.Done != nil && !j.gone {
+		sc.found <- outcome{done: t.Done}
+	}
+	if sc.hosts != nil && t.Err == nil {
+		next, _ = sc.hosts.done(t)
+	}
+	if next == nil {
+		sc.idle.Add(1)
+	}
+	if j.drains {
+		<-sc.drains
+	} else {
+		<-sc.places
+	}
+	if next == nil {
+		return nil
+	}
+	if !sc.begin(next) {
+		sc.idle.Add(1)
+		return nil
+	}
+	return next
+}
+
+func (s *Scanner) drainPlaces() int {
+	if s.Drains == 0 {
+		return s.workers()
+	}
+	return max(0, s.Drains)
 }
 
 func (s *Scanner) workers() int {
@@ -304,8 +353,3 @@ func (s *Scanner) timeout() time.Duration {
 	}
 	return DefaultTimeout
 }
-
-// errPanic is what a panic in a target's probe becomes.
-type errPanic struct{ value any }
-
-func (e errPanic) Error() string { return fmt.Sprintf("panic: %v", e.value) }

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"certsweep/dialer"
+	"certsweep/dialer/dialertest"
 	"certsweep/results"
 	"certsweep/scanner"
 )
@@ -356,5 +357,40 @@ func TestScanDone(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestScanResetsNobody scans 2,000 well-behaved servers: those that say goodbye
+// in time see an orderly end.
+func TestScanResetsNobody(t *testing.T) {
+	if testing.Short() {
+		t.Skip("scans 2,000 servers")
+	}
+	farm, err := dialertest.Start("good")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer farm.Close()
+	good := farm.Endpoint("good")
+	d := &dialer.Dialer{BeforeDrain: scanner.Draining}
+	s := scanner.Scanner{Probe: d.Probe, Workers: 100}
+	targets := scanner.ReadTargets(strings.NewReader(strings.Repeat(good.Addr.String()+"\n", 2000)), nil)
+	late := int64(0)
+	if err := s.Scan(t.Context(), targets, func(r *results.Record) error {
+		if r.Status != results.StatusOK || r.Drain.End == "reset" {
+			t.Errorf("%+v", r)
+		}
+		if r.Drain.End == "deadline" { // this machine is busy
+			late++
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := good.Server.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if resets := good.Server.Resets(); resets > late {
+		t.Errorf("%d resets, %d drains that were too late", resets, late)
 	}
 }

@@ -24,7 +24,7 @@ const surveyLimit = 1000 * time.Hour
 
 // survey adds to what a probe showed what takes more connections. It returns how
 // long it waited for its turn at the address, which is no time of the target's.
-func (sc *scan) survey(ctx context.Context, e *dialer.Endpoint, shown *tried, err error) (waited time.Duration) {
+func (sc *scan) survey(ctx context.Context, e *dialer.Endpoint, shown *dialer.Handshake, err error) (waited time.Duration) {
 	if sc.Survey == nil || !shown.Addr.IsValid() {
 		return 0
 	}
@@ -41,7 +41,7 @@ func (sc *scan) survey(ctx context.Context, e *dialer.Endpoint, shown *tried, er
 	}
 	f := sc.flights.begin(ctx, surveyLimit)
 	defer sc.flights.done(f)
-	sc.Survey(f, *e, &shown.Handshake, err, dialer.Pace{Turn: sc.begin, Parallel: func(tasks ...func()) { parallel(wide, tasks) }})
+	sc.Survey(f, *e, shown, err, dialer.Pace{Turn: sc.turn, Parallel: func(tasks ...func()) { parallel(wide, tasks) }})
 	if found := shown.Enumeration; found != nil && found.Err != nil && f.causeOf() == errMemoryCap {
 		found.Err = errMemoryCap
 	}

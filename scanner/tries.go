@@ -30,65 +30,99 @@ func codeOf(err error) dialer.Code {
 	return ""
 }
 
-// outlastShortage calls try with the target's full time until it ends with anything but
-// a failure of our own: a shortage is waited out, and a target that was cut for
-// want of memory gets one more chance. The worker that waits takes no other
-// target, so that both also lower the number in flight.
-func (sc *scan) outlastShortage(ctx context.Context, try func(context.Context) error) error {
+// outlast calls try until it ends with anything but a failure of our own: a
+// shortage is waited out, and a target that was cut for want of memory gets one
+// more chance. The worker that waits takes no other target, so that both also
+// lower the number in flight.
+func (j *job) outlast(try func(*job) error) error {
 	cut := false
 	for wait := minBackOff; ; wait = min(2*wait, maxBackOff) {
-		if sc.memory != nil {
-			sc.memory.wait(ctx)
+		if j.scan.memory != nil {
+			j.scan.memory.wait(j.scan.ctx)
 		}
-		err := sc.underLimits(ctx, try)
+		err := try(j)
 		switch code := codeOf(err); {
 		case code == dialer.CodeShortage:
-			pause(ctx, wait)
+			pause(j.scan.ctx, wait)
 		case code == dialer.CodeMemoryCap && !cut:
 			cut = true
 		default:
 			return err
 		}
-		if ctx.Err() != nil {
+		if j.scan.ctx.Err() != nil {
 			return err
 		}
 	}
 }
 
-// underLimits calls try once, under the target's deadline, and where there is a
-// memory limit under that too.
-func (sc *scan) underLimits(ctx context.Context, try func(context.Context) error) error {
-	f := sc.flights.begin(ctx, sc.timeout())
-	defer sc.flights.done(f)
-	err := try(f)
-	if err != nil && f.causeOf() == errMemoryCap {
-		capped := &dialer.Error{Phase: dialer.PhaseHandshake, Code: dialer.CodeMemoryCap, Err: errMemoryCap}
-		if e, ok := errors.AsType[*dialer.Error](err); ok {
-			capped.Phase = e.Phase
-		}
-		return capped
-	}
-	return err
-}
-
-// retry probes an endpoint until it succeeds, another try would not mend its
+// try probes the present endpoint until it succeeds, another try would not mend its
 // failure, or the tries or the time are used up. What stays in shown is the try
 // that showed most.
-func (sc *scan) retry(ctx context.Context, e *dialer.Endpoint, shown *tried) error {
-	shown.retries = 0
-	err := sc.Probe(ctx, *e, &shown.Handshake)
-	for shown.retries < sc.Retries && slices.Contains(mendable, codeOf(err)) {
-		pause(ctx, retryPause)
-		if ctx.Err() != nil || sc.begin(ctx) != nil {
-			break
+func (j *job) try() (err error) {
+	// What a shortage interrupted says nothing, nor does its time.
+	j.began, j.shown, j.retries = time.Now(), new(dialer.Handshake), 0
+	for h := j.shown; ; h = new(dialer.Handshake) {
+		j.begin()
+		failure := j.landed(j.scan.Probe(j.flight, *j.endpoint, h))
+		if j.retries == 0 || failure == nil || len(h.Certificates) >= len(j.shown.Certificates) {
+			j.shown, err = h, failure
 		}
-		shown.retries++
-		again := new(dialer.Handshake)
-		if failure := sc.Probe(ctx, *e, again); failure == nil || len(again.Certificates) >= len(shown.Certificates) {
-			shown.Handshake, err = *again, failure
+		if !j.again(failure) {
+			return err
 		}
+		j.retries++
 	}
-	return err
+}
+
+// begin begins a try.
+//
+//go:noinline
+func (j *job) begin() {
+	j.flight = j.scan.flights.begin(j.scan.ctx, j.share())
+	j.flight.job = j
+}
+
+// share returns the time of the next try: that of the target is shared out among
+// the tries that it may come to, so that a peer that is silent does not use up
+// those that may find it awake.
+func (j *job) share() time.Duration {
+	left := j.scan.timeout() - time.Since(j.began)
+	return left / time.Duration(1+j.scan.Retries-j.retries)
+}
+
+// again reports whether a failure calls for another try, when its time has come.
+//
+//go:noinline
+func (j *job) again(failure error) bool {
+	if j.retries >= j.scan.Retries || !slices.Contains(mendable, codeOf(failure)) {
+		return false
+	}
+	left := j.scan.timeout() - time.Since(j.began)
+	if left <= retryPause {
+		return false
+	}
+	pause(j.scan.ctx, retryPause)
+	ctx, cancel := context.WithTimeout(j.scan.ctx, left-retryPause)
+	defer cancel()
+	return ctx.Err() == nil && j.scan.turn(ctx) == nil
+}
+
+// landed ends the present flight, and says what its error means.
+//
+//go:noinline
+func (j *job) landed(err error) error {
+	f := j.flight
+	cause := f.causeOf()
+	j.flight = nil
+	j.scan.flights.done(f)
+	if err == nil || cause != errMemoryCap {
+		return err
+	}
+	capped := &dialer.Error{Phase: dialer.PhaseHandshake, Code: dialer.CodeMemoryCap, Err: errMemoryCap}
+	if e, ok := errors.AsType[*dialer.Error](err); ok {
+		capped.Phase = e.Phase
+	}
+	return capped
 }
 
 // pause waits for d, or until ctx is done.

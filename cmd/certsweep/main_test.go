@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"runtime/pprof"
 	"strconv"
 	"testing"
 
@@ -14,7 +15,9 @@ import (
 // itself for the scripts, and the parts of a benchmark.
 func TestMain(m *testing.M) {
 	if role, ok := roles[os.Getenv(roleVariable)]; ok {
+		stop := startProfile(os.Getenv(profileVariable), os.Getenv(roleVariable))
 		status := role()
+		stop()
 		if name := os.Getenv(peakVariable); name != "" {
 			os.WriteFile(name, []byte(strconv.FormatInt(scan.PeakRSS(), 10)), 0o600)
 		}
@@ -25,6 +28,25 @@ func TestMain(m *testing.M) {
 
 // roleVariable names the role that a process of this binary plays.
 const roleVariable = "TEST_CERTSWEEP_ROLE"
+
+// profileVariable names where to leave a CPU profile of a process, NAME.ROLE, for
+// go tool pprof.
+const profileVariable = "TEST_CERTSWEEP_PROFILE"
+
+// startProfile begins a profile if there is a name for it.
+func startProfile(name, role string) (stop func()) {
+	if name == "" {
+		return func() {}
+	}
+	file, err := os.Create(name + "." + role)
+	if err != nil || pprof.StartCPUProfile(file) != nil {
+		return func() {}
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		file.Close()
+	}
+}
 
 // peakVariable names a file to leave the peak of resident memory in.
 const peakVariable = "TEST_CERTSWEEP_PEAK"

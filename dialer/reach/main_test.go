@@ -38,7 +38,7 @@ func probe(d *dialer.Dialer, ctx context.Context, e dialer.Endpoint) (h dialer.H
 }
 
 // drainTries is how many probes of a server may end in a drain's deadline that
-// shall not: a server on loopback has 50 ms to answer, and is late if it shares
+// shall not: a server on loopback has 250 ms to answer, and is late if it shares
 // a busy processor with all the others.
 const drainTries = 10
 

@@ -51,7 +51,7 @@ func (o *Options) scanningFlags() []flags.Flag {
 			Text: "TCP connect to one address"},
 		{Name: "drain-timeout", Argument: "D", To: &o.DrainTimeout, Group: GroupScanning,
 			Text: "maximum time to drain a connection; 0: do not drain",
-			More: "It ends earlier, after three times the connect's time, at least 50 ms."},
+			More: "It ends earlier, after three times the connect's time, at least 250 ms."},
 		{Name: "drain-bytes", Argument: "N", To: &o.DrainBytes, Group: GroupScanning,
 			Text: "maximum data to read while draining"},
 		{Name: "max-memory", Argument: "SIZE", To: &o.MaxMemory, Group: GroupScanning, Default: "none",

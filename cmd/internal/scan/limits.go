@@ -44,25 +44,29 @@ const (
 // Fit adapts the scan, and the collector, to what this process may use.
 // GOMEMLIMIT in the environment wins over the limit that --max-memory implies.
 func (o *Options) Fit(stderr io.Writer, s *scanner.Scanner) {
-	s.Workers = o.fitDescriptors(stderr)
+	fit, files := o.fitDescriptors()
+	if o.Concurrency > fit {
+		fmt.Fprintf(stderr, "certsweep: %d targets in flight instead of %d: this process may open %d files (raise it with ulimit -n)\n",
+			fit, o.Concurrency, files)
+	}
+	s.Workers = min(o.Concurrency, fit)
 	if o.MaxMemory != 0 {
 		s.MemoryLimit = int64(o.MaxMemory) - outsideMemory
-		s.Workers = o.fitMemory(stderr, s.Workers)
+		inMemory := max(1, int(o.MaxMemory-baseMemory)/flightMemory)
+		if s.Workers > inMemory {
+			fmt.Fprintf(stderr, "certsweep: %d targets in flight instead of %d: --max-memory %v allows no more\n", inMemory, s.Workers, &o.MaxMemory)
+		}
+		fit, s.Workers = min(fit, inMemory), min(s.Workers, inMemory)
 		if os.Getenv("GOMEMLIMIT") == "" {
 			debug.SetMemoryLimit(s.MemoryLimit)
 		}
 	}
-	tuneCollector(s.Workers)
-}
-
-// fitMemory returns the number of targets in flight that --max-memory allows.
-func (o *Options) fitMemory(stderr io.Writer, inFlight int) int {
-	fit := max(1, int(o.MaxMemory-baseMemory)/flightMemory)
-	if inFlight <= fit {
-		return inFlight
+	// What drains beside the workers' has what they leave of both. One target at
+	// a time is for records in the order of the list.
+	if s.Drains = min(s.Workers, fit-s.Workers); s.Drains == 0 || s.Workers == 1 {
+		s.Drains = -1
 	}
-	fmt.Fprintf(stderr, "certsweep: %d targets in flight instead of %d: --max-memory %v allows no more\n", fit, inFlight, &o.MaxMemory)
-	return fit
+	tuneCollector(s.Workers)
 }
 
 // PeakRSS returns the most resident memory that this process had, in bytes, or
@@ -82,31 +86,26 @@ func PeakRSS() int64 {
 	return 0
 }
 
-// fitDescriptors returns the number of targets in flight: what was asked for,
-// or less where this process may not open that many sockets. The Go runtime has
-// raised the soft limit to the hard one at this point.
-func (o *Options) fitDescriptors(stderr io.Writer) int {
+// fitDescriptors returns how many targets this process may have sockets for, and
+// how many files it may open. The Go runtime has raised the soft limit to the
+// hard one at this point.
+func (o *Options) fitDescriptors() (fit int, files uint64) {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return o.Concurrency
+		return 1 << 30, 0
 	}
 	// Files, standard streams and the poller take some. Each of the 512 look-ups
 	// that may be in flight holds two sockets, one for each family, while its
 	// target holds none yet: that is one more than the target's own. These get up
 	// to a quarter.
 	const (
-		files         = 32
+		others        = 32
 		lookupSockets = 512
 	)
-	reserve := files + min(lookupSockets, limit.Cur/4)
-	fit := 1
+	reserve := others + min(lookupSockets, limit.Cur/4)
+	fit = 1
 	if limit.Cur > reserve {
 		fit = max(1, int(min(limit.Cur-reserve, 1<<30)/o.Survey.sockets()))
 	}
-	if o.Concurrency <= fit {
-		return o.Concurrency
-	}
-	fmt.Fprintf(stderr, "certsweep: %d targets in flight instead of %d: this process may open %d files (raise it with ulimit -n)\n",
-		fit, o.Concurrency, limit.Cur)
-	return fit
+	return fit, limit.Cur
 }

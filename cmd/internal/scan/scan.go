@@ -86,6 +86,7 @@ func (o *Options) Scanner() (*scanner.Scanner, *dialer.Dialer, error) {
 		ConnectTimeout:  time.Duration(o.ConnectTimeout),
 		DrainTimeout:    o.drain(),
 		DrainBytes:      int64(o.DrainBytes),
+		BeforeDrain:     scanner.Draining,
 	}
 	if o.exclusions != nil {
 		d.Exclude = o.exclusions.ExcludesAddr
