@@ -160,6 +160,25 @@ func (c *Command) Changed(name string) bool {
 // Given returns the flags of the command line, sorted, by their present names.
 func (c *Command) Given() []string { return c.given }
 
+// Arguments returns what was set, on the command line or in the environment, of
+// the flags that are wanted, as arguments that Parse reads back: "--timeout=3s".
+func (c *Command) Arguments(wanted func(*Flag) bool) []string {
+	var args []string
+	for f := range c.Has {
+		if !wanted(f) || !c.Changed(f.Name) {
+			continue
+		}
+		values := []string{f.value().String()}
+		if repeated, ok := f.To.(*[]string); ok {
+			values = *repeated
+		}
+		for _, value := range values {
+			args = append(args, "--"+f.Name+"="+value)
+		}
+	}
+	return args
+}
+
 // names returns the name of a flag and its old ones.
 func (c *Command) names(name string) []string {
 	for f := range c.Has {
