@@ -97,13 +97,13 @@ func (a *attempt) drain(conn *tls.Conn) {
 	a.h.Timing.Drain = time.Since(start)
 }
 
-// awaitRefusal waits, before the goodbye, for a server of TLS 1.3 that was
-// refused a certificate to end the connection: only then does that say anything,
-// as after our goodbye every server ends it. GnuTLS and PHP have servers that
-// send no alert. It waits for half of the drain's time at most, and reports
+// awaitRefusal waits, before the goodbye, for a server that was refused a
+// certificate to end the connection: only then does that say anything, as after our
+// goodbye every server ends it. GnuTLS and PHP have servers that send no alert, and
+// PHP's look for the certificate after the handshake of any version. It waits for half of the drain's time at most, and reports
 // whether the connection has ended, and how.
 func (a *attempt) awaitRefusal(conn *tls.Conn, raw net.Conn, start time.Time) (end error, ended bool) {
-	if a.h.Version != tls.VersionTLS13 || !a.withheldCert() {
+	if !a.withheldCert() {
 		return nil, false
 	}
 	limit := a.d.drainTimeout(a.h.Timing.Connect)
