@@ -30,7 +30,7 @@ type handshake struct {
 }
 
 const (
-	handshakeCost = int(unsafe.Sizeof(handshake{})) + 64
+	handshakeCost = int(unsafe.Sizeof(handshake{})) + 256 // a size class, and what it points to
 	// maxWaiting is how much of one side is kept while the other side's hello,
 	// or a key, may still come.
 	maxWaiting = 64 << 10

@@ -108,7 +108,7 @@ func (r *Reader) data(f *flow, s *segment, seq uint32, at found) {
 		}
 		side.sync(seq)
 	}
-	ahead := int32(seq - side.next)
+	ahead := int(int32(seq - side.next)) // the least int32 has no positive
 	if ahead > 0 && !side.reading && at.what != nothing && ahead < sameConnection {
 		// Whatever came before it was not TLS.
 		side.sync(seq)
@@ -121,7 +121,7 @@ func (r *Reader) data(f *flow, s *segment, seq uint32, at found) {
 			r.keep(f, s, seq, p)
 		}
 		return
-	case ahead < 0 && int(-ahead) >= len(p):
+	case ahead < 0 && -ahead >= len(p):
 		if -ahead < maxAhead {
 			r.table.counts.Retransmissions++
 		}
