@@ -55,11 +55,17 @@ func ParseProtocol(s string) (Protocol, error) {
 	if known, ok := schemes[strings.ToLower(s)]; ok && known.starttls != "" {
 		return known.starttls, nil
 	}
+	return "", fmt.Errorf("%q is not a STARTTLS protocol (known: %s)", cut(s), strings.Join(Protocols(), " "))
+}
+
+// Protocols returns the names of the STARTTLS protocols, sorted. ParseProtocol
+// takes others for some of them.
+func Protocols() []string {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(schemes)) {
 		if schemes[name].starttls == Protocol(name) {
 			names = append(names, name)
 		}
 	}
-	return "", fmt.Errorf("%q is not a STARTTLS protocol (known: %s)", cut(s), strings.Join(names, " "))
+	return names
 }

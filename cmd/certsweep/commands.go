@@ -18,18 +18,21 @@ type subcommand struct {
 	run           func(*environment, []string) error
 	// describe says what flags it has; nil if it has none.
 	describe func() *flags.Command
+	words    []string // that its arguments may be, if they are no files
 }
 
 // commands returns all commands, in the order in which to list them. A scan is
 // what there is without a command's name too.
 func commands() []subcommand {
 	return []subcommand{
-		{"scan", "scan targets; the word may be left out", (*environment).scan, func() *flags.Command { return newOptions().command() }},
-		{"check", "scan, tell what is wrong, and gate on it", (*environment).check, func() *flags.Command { return newCheckOptions().command() }},
-		{"pcap", "read the certificates in packet captures", (*environment).pcap, func() *flags.Command { return newPcapOptions().command() }},
-		{"demo", "scan loopback servers that it starts itself", (*environment).demo, func() *flags.Command { return newOptions().demoCommand() }},
-		{"version", "print the version", (*environment).printVersion, nil},
-		{"help", "print this, or all of a command: certsweep help check", (*environment).help, nil},
+		{"scan", "scan targets; the word may be left out", (*environment).scan, func() *flags.Command { return newOptions().command() }, nil},
+		{"check", "scan, tell what is wrong, and gate on it", (*environment).check, func() *flags.Command { return newCheckOptions().command() }, nil},
+		{"pcap", "read the certificates in packet captures", (*environment).pcap, func() *flags.Command { return newPcapOptions().command() }, nil},
+		{"demo", "scan loopback servers that it starts itself", (*environment).demo, func() *flags.Command { return newOptions().demoCommand() }, nil},
+		{"completion", "print a completion script: bash, zsh, fish, powershell", (*environment).completion, nil, flags.Shells},
+		{"man", "print the manual page: certsweep man | man -l -", (*environment).manual, nil, nil},
+		{"version", "print the version", (*environment).printVersion, nil, nil},
+		{"help", "print this, or all of a command: certsweep help check", (*environment).help, nil, []string{"scan", "check", "pcap", "demo"}},
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 
 	"certsweep/cmd/internal/flags"
 	"certsweep/cmd/internal/scan"
+	"certsweep/results"
+	"certsweep/results/policy"
 	"certsweep/results/report"
 )
 
@@ -20,7 +22,7 @@ func (o *options) outputFlags() []flags.Flag {
 			Brief: "jsonl, json, csv, table or card",
 			Text:  "`jsonl`, `json` (one array), `csv`, `table`, `card`, or `auto`",
 			More:  "That is a table on a terminal, a card if there is one target, and JSON Lines in a file or a pipe."},
-		{Name: "fields", Argument: "F[,F]", To: (*flags.List)(&o.fields), Group: scan.GroupOutput, In: scan.OfScan | scan.OfPcap, Default: "all",
+		{Name: "fields", Argument: "F[,F]", To: (*flags.List)(&o.fields), Group: scan.GroupOutput, In: scan.OfScan | scan.OfPcap, Default: "all", Suggest: results.FieldPaths(),
 			Text: "fields of jsonl, json and csv, such as `host,certificate.not_after`"},
 		{Name: "output", Shorthand: "o", Argument: "FILE", To: &o.output, Group: scan.GroupOutput, In: scan.OfScan | scan.OfPcap, Kind: flags.File, Common: scan.OfScan | scan.OfPcap, Brief: "write records to FILE",
 			Text: "write to FILE, which must not exist; `-` is standard output", More: "With `--resume` it may exist."},
@@ -41,10 +43,10 @@ func (o *options) outputFlags() []flags.Flag {
 // flags describes the flags that say what a check asks for.
 func (o *gateOptions) flags() []flags.Flag {
 	fails := []flags.Flag{
-		{Name: "fail-on", Argument: "CODES", To: &o.failOn, Common: scan.OfCheck, Brief: "fail on these findings too",
+		{Name: "fail-on", Argument: "CODES", Suggest: codeNames(), To: &o.failOn, Common: scan.OfCheck, Brief: "fail on these findings too",
 			Text: "fail on these findings; separated by commas, repeatable"},
-		{Name: "warn-on", Argument: "CODES", To: &o.warnOn, Text: "warn about these"},
-		{Name: "ignore", Argument: "CODES", To: &o.ignore, Common: scan.OfCheck, Text: "ignore these", More: "A code in two of the three is a mistake."},
+		{Name: "warn-on", Argument: "CODES", Suggest: codeNames(), To: &o.warnOn, Text: "warn about these"},
+		{Name: "ignore", Argument: "CODES", Suggest: codeNames(), To: &o.ignore, Common: scan.OfCheck, Text: "ignore these", More: "A code in two of the three is a mistake."},
 		{Name: "min-days", Argument: "N", To: &o.minDays, Default: "14, at most 20 % of the lifetime", Common: scan.OfCheck, Brief: "minimum days left",
 			Text: "minimum number of days left"},
 		{Name: "min-lifetime-left", Argument: "P", To: &o.minLifetimeLeft,
@@ -84,6 +86,15 @@ func (o *checkOptions) flags() []flags.Flag {
 		reports[i].Group, reports[i].In = scan.GroupReports, scan.OfCheck
 	}
 	return slices.Concat(o.gate.flags(), reports, o.scan.flags())
+}
+
+// codeNames lists what a check can fail on.
+func codeNames() []string {
+	var names []string
+	for _, code := range policy.Codes() {
+		names = append(names, string(code))
+	}
+	return names
 }
 
 // formatNames lists the formats of a report.

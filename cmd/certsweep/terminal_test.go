@@ -52,7 +52,7 @@ func (p *pane) text() string { return p.tmux("capture-pane", "-p", "-S", "-") }
 // wait returns the text once it is as done wants it.
 func (p *pane) wait(done func(text string) bool) string {
 	p.t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
+	deadline := time.Now().Add(20 * time.Second)
 	for {
 		text := p.text()
 		if done(text) {

@@ -64,6 +64,9 @@ func (c Code) Rank() int {
 	return len(codes)
 }
 
+// Codes returns every code, the worst first.
+func Codes() []Code { return slices.Clone(codes) }
+
 // ParseCodes reads a list of codes with commas between them, as --fail-on and
 // ignore= have it. An error names the code that it nearest resembles.
 func ParseCodes(list string) ([]Code, error) {

@@ -57,6 +57,8 @@ type Flag struct {
 	Default string
 	// Choices are the values that there are, if these are few.
 	Choices []string
+	// Suggest has values that a shell offers, besides others that there are.
+	Suggest []string
 	// Kind says what else the value is.
 	Kind Kind
 	// Old are names that go on working and are not shown.

@@ -3,6 +3,7 @@ package flags
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -182,5 +183,10 @@ func broken(text string, width int) func(func(string) bool) {
 	}
 }
 
-// plain is a text without Markdown's marks of code.
-func plain(s string) string { return strings.ReplaceAll(s, "`", "") }
+// plain is a text without Markdown's marks of code and links.
+func plain(s string) string { return strings.ReplaceAll(unlinked(s), "`", "") }
+
+// unlinked is a text in which links are their words.
+func unlinked(s string) string { return markdownLink.ReplaceAllString(s, "$1") }
+
+var markdownLink = regexp.MustCompile(`\[([^]]*)\]\([^)]*\)`)

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"certsweep/cmd/internal/flags"
+	"certsweep/dialer"
 )
 
 // The commands that have flags.
@@ -91,7 +92,7 @@ func (o *Options) handshakeFlags() []flags.Flag {
 		{Name: "sni", Argument: "NAME", To: &o.SNI, Group: GroupHandshake, Opposite: "no-sni", Text: "server name to send if the target gives none"},
 		{Name: "no-sni", To: &o.NoSNI, Group: GroupHandshake, Opposite: "sni", Text: "send no server name"},
 		{Name: "alpn", Argument: "P[,P]", To: (*flags.List)(&o.ALPN), Group: GroupHandshake, Default: "none", Text: "application protocols to offer"},
-		{Name: "starttls", Argument: "PROTO", To: &o.StartTLS, Group: GroupHandshake, Text: "protocol to start in, for targets without a scheme"},
+		{Name: "starttls", Argument: "PROTO", To: &o.StartTLS, Group: GroupHandshake, Suggest: dialer.Protocols(), Text: "protocol to start in, for targets without a scheme"},
 		{Name: "min-tls", Argument: "V", To: &o.MinTLS, Group: GroupHandshake, In: OfScan, Choices: VersionNames, Default: "1.0",
 			Text: "minimum version to offer: 1.0, 1.1, 1.2, 1.3", More: "From 1.1 on it binds the ClientHello made by hand too."},
 		{Name: "max-tls", Argument: "V", To: &o.MaxTLS, Group: GroupHandshake, Choices: VersionNames, Default: "1.3",
