@@ -44,7 +44,7 @@ func (d *Dialer) askForAlternates(ctx context.Context, e *Endpoint, h *Handshake
 			continue
 		}
 		rung := d.rungs[0]
-		got, err := d.fetch(ctx, e, h.Addr, &hello.Client{Offer: rung.offer.OnlyKeys(kind), ServerName: h.ServerName})
+		got, err := d.fetch(ctx, e, h.Addr, &hello.Client{Offer: rung.offer.OnlyKeys(kind), ServerName: h.ServerName}, nil)
 		if len(got.Certificates) > 0 {
 			if !bytes.Equal(got.Certificates[0], h.Certificates[0]) {
 				h.Alternates = append(h.Alternates, Alternate{rung.method, got.Version, got.KeyProved, got.Certificates})

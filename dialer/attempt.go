@@ -59,6 +59,16 @@ func (a *attempt) begin() {
 	a.client = a.d.clients.Get().(*client)
 	a.client.take(a)
 	a.tls = tls.Client(a.conn, a.client.config)
+	if !a.d.NoRescue && !a.deadline.IsZero() && len(a.d.rungs) > 0 {
+		reserve := min(rescueTimeout, time.Until(a.deadline)/rescuePart)
+		rawConn(a.conn).SetDeadline(a.deadline.Add(-reserve))
+	}
+}
+
+// certified has the handshake go on with all of its time: its certificate came,
+// so that there is nothing to rescue.
+func (a *attempt) certified() {
+	rawConn(a.conn).SetDeadline(a.deadline)
 }
 
 // end gives back what the attempt had, and says what its error means.
@@ -174,6 +184,7 @@ func (d *Dialer) newClient() *client {
 	c.config.VerifyConnection = func(state tls.ConnectionState) error {
 		c.attempt.h.keep(&state)
 		c.attempt.h.PostQuantumOffered = d.offersPostQuantum
+		c.attempt.certified()
 		if state.Version < tls.VersionTLS13 && !strings.HasPrefix(hello.SuiteName(state.CipherSuite), "TLS_RSA_") {
 			c.config.KeyLogWriter = &proof{c, c.keyLog}
 		}

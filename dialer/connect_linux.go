@@ -163,6 +163,21 @@ func (c *tcpConn) Read(b []byte) (int, error) {
 	return n, c.failed("read", err)
 }
 
+// AwaitRead blocks until there is something to read, the end and an error
+// included, which a Read then returns.
+func (c *tcpConn) AwaitRead() error {
+	var peeked [1]byte
+	err := c.raw.Read(func(fd uintptr) bool {
+		_, _, err := syscall.Recvfrom(int(fd), peeked[:], syscall.MSG_PEEK)
+		return err != syscall.EAGAIN && err != syscall.EINTR
+	})
+	if err != nil && !isTimeout(err) {
+		// The runtime does not say in words of its own that it was closed.
+		err = net.ErrClosed
+	}
+	return c.failed("read", err)
+}
+
 func (c *tcpConn) Write(b []byte) (int, error) {
 	n, err := c.file.Write(b)
 	return n, c.failed("write", err)

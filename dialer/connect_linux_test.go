@@ -47,7 +47,7 @@ func TestNetDialer(t *testing.T) {
 		{"starttls-smtp", 1, "", "", patience},
 		{"eof-after-hello", 3, PhaseHandshake, CodeEOF, patience},
 		{"refused", 1, PhaseConnect, CodeRefused, patience},
-		{"silent", 1, PhaseHandshake, CodeTimeout, impatience},
+		{"silent", 2, PhaseHandshake, CodeTimeout, impatience},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			e := farm.Endpoint(test.name)

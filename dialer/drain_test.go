@@ -214,7 +214,7 @@ func TestDrainOff(t *testing.T) {
 func TestFailedHandshakeResets(t *testing.T) {
 	farm := newFarm(t, "silent")
 	e := farm.Endpoint("silent")
-	if _, err := probe(new(Dialer), within(t, impatience), endpointAt(e.Addr, e.Host)); err == nil {
+	if _, err := probe(&Dialer{NoRescue: true}, within(t, impatience), endpointAt(e.Addr, e.Host)); err == nil {
 		t.Fatal("a handshake with a silent server succeeded")
 	}
 	waitFor(t, e.Server)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"time"
@@ -11,13 +12,17 @@ import (
 	"certsweep/dialer/hello"
 )
 
-// rescuesInFlight bounds the rescue hellos under way: each may be answered
-// with 2 MiB.
+// rescuesInFlight bounds the rescue hellos that are being answered: each may be
+// answered with 2 MiB.
 const rescuesInFlight = 64
 
-// rescueTimeout bounds one hello, so that peers that answer none of them do
+// rescueTimeout bounds one hello, so that peers that do not finish their answer do
 // not keep the places from those that do.
 const rescueTimeout = 3 * time.Second
+
+// rescuePart is the part of its time that a handshake leaves to the hellos made by
+// hand, rescueTimeout at most, as long as no certificate has come.
+const rescuePart = 3
 
 // climb goes on where the handshake of crypto/tls showed no certificate: it
 // asks again without a server name where the server did not like that, and
@@ -44,12 +49,14 @@ func (d *Dialer) climb(ctx context.Context, e *Endpoint, h *Handshake, failure *
 }
 
 // rescuable reports whether another hello may show what this one did not: the
-// server refused it, or its answer was beyond crypto/tls.
+// server refused it, its answer was beyond crypto/tls, or none came: a middlebox may
+// have dropped a hello of two segments, and a server may have fallen silent after
+// its certificate, before crypto/tls shows that.
 func rescuable(failure *Error) bool {
 	switch failure.Code {
 	case CodeAlert:
 		return failure.Alert != alertUnrecognizedName
-	case CodeProtocol, CodeBadRecord, CodeEOF, CodeReset:
+	case CodeProtocol, CodeBadRecord, CodeEOF, CodeReset, CodeTimeout:
 		return true
 	}
 	return false
@@ -68,17 +75,11 @@ func stumbled(alert uint8) bool {
 	return false
 }
 
-// rescue sends the hellos made by hand where they may help, as many at a time
-// as there are places, the second only where the server may have stumbled over
-// the first one's form.
+// rescue sends the hellos made by hand where they may help, one rung after the
+// other: the next only where the server may have stumbled over the form of the one
+// before.
 func (d *Dialer) rescue(ctx context.Context, e *Endpoint, h *Handshake, failure *Error) *Error {
 	if d.NoRescue || !rescuable(failure) {
-		return failure
-	}
-	select {
-	case d.rescues <- struct{}{}:
-		defer func() { <-d.rescues }()
-	case <-ctx.Done():
 		return failure
 	}
 	for _, rung := range d.rungs {
@@ -87,7 +88,7 @@ func (d *Dialer) rescue(ctx context.Context, e *Endpoint, h *Handshake, failure 
 			// The protocols are what it refused.
 			rung.offer.ALPN = nil
 		}
-		got, err := d.fetch(ctx, e, h.Addr, &hello.Client{Offer: rung.offer, ServerName: h.ServerName})
+		got, err := d.fetch(ctx, e, h.Addr, &hello.Client{Offer: rung.offer, ServerName: h.ServerName}, d.rescues)
 		if len(got.Certificates) > 0 {
 			h.keepRescued(&rung, &got)
 			return failure
@@ -148,8 +149,9 @@ func hasPostQuantum(groups []tls.CurveID) bool {
 	return len(groups) == 0 || slices.ContainsFunc(groups, func(group tls.CurveID) bool { return hello.IsPostQuantum(uint16(group)) })
 }
 
-// fetch makes a connection of its own for one hello.
-func (d *Dialer) fetch(ctx context.Context, e *Endpoint, addr netip.AddrPort, client *hello.Client) (hello.Result, error) {
+// fetch makes a connection of its own for one hello. The answer takes a place as
+// soon as it begins, and not before: who never answers has none.
+func (d *Dialer) fetch(ctx context.Context, e *Endpoint, addr netip.AddrPort, client *hello.Client, places chan struct{}) (hello.Result, error) {
 	a := d.newAttempt(ctx, e, &Handshake{Addr: addr})
 	if limit := time.Now().Add(rescueTimeout); a.deadline.IsZero() || limit.Before(a.deadline) {
 		a.deadline = limit
@@ -157,12 +159,54 @@ func (d *Dialer) fetch(ctx context.Context, e *Endpoint, addr netip.AddrPort, cl
 	var got hello.Result
 	err := a.open(ctx)
 	if err == nil {
-		got, err = client.Fetch(a.conn)
+		answer := &answerConn{Conn: a.conn, ctx: ctx, places: places}
+		got, err = client.Fetch(answer)
+		answer.leave()
 	}
 	if failure := a.end(ctx, err); failure != nil {
 		return got, failure
 	}
 	return got, nil
+}
+
+// answerConn is a connection whose answer takes a place when it begins, and has
+// rescueTimeout from then on: waiting for a place is not the peer's doing.
+type answerConn struct {
+	net.Conn
+	ctx    context.Context
+	places chan struct{}
+	taken  bool
+}
+
+// AwaitRead waits for the answer to begin, and for a place.
+func (c *answerConn) AwaitRead() error {
+	if patient, ok := c.Conn.(interface{ AwaitRead() error }); ok {
+		if err := patient.AwaitRead(); err != nil {
+			return err
+		}
+	}
+	if c.places == nil {
+		return nil
+	}
+	select {
+	case c.places <- struct{}{}:
+		c.taken = true
+		limit := time.Now().Add(rescueTimeout)
+		if end, ok := c.ctx.Deadline(); ok && end.Before(limit) {
+			limit = end
+		}
+		return c.SetDeadline(limit)
+	case <-c.ctx.Done():
+		return c.ctx.Err()
+	}
+}
+
+// leave gives the place up.
+func (c *answerConn) leave() {
+	if c.taken {
+		<-c.places
+		c.taken = false
+	}
 }
 
 // keepRescued takes over what a hello made by hand was shown.

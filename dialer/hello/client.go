@@ -17,7 +17,8 @@ type Client struct {
 // Fetch sends the hello on conn and reads until it has the Certificate
 // message. It blocks for as long as conn lets it: deadlines are the caller's to
 // set and conn is the caller's to close, with whatever the server went on to
-// send still unread.
+// send still unread. If conn has AwaitRead() error, that is called before the
+// first read, and no memory is held for the answer until it returns.
 //
 // The error is of type [AlertError], [*NotTLSError], [*RecordError] or
 // [*ProtocolError], wraps [ErrTooLarge] or [ErrNoCertificate], or wraps the

@@ -92,6 +92,10 @@ func (f *fetch) readServerHello() (ServerHello, []byte, error) {
 	return server, message.Raw, err
 }
 
+// awaiter is a connection that can wait until there is something to read, so that
+// no buffer has to wait with it.
+type awaiter interface{ AwaitRead() error }
+
 // next returns the next message, reading from the connection as it must.
 func (f *fetch) next() (Message, error) {
 	var ended error
@@ -102,6 +106,13 @@ func (f *fetch) next() (Message, error) {
 		}
 		if ended != nil {
 			return Message{}, f.in.records.ended(ended)
+		}
+		if f.in.records.buf == nil {
+			if patient, ok := f.conn.(awaiter); ok {
+				if err := patient.AwaitRead(); err != nil {
+					return Message{}, f.in.records.ended(err)
+				}
+			}
 		}
 		free, err := f.in.records.free(f.in.records.missing(), firstBuffer)
 		if err != nil {
