@@ -18,6 +18,8 @@ type job struct {
 	last bool
 	// drains: it has a place among the drains in place of a worker's.
 	drains bool
+	// pauses is how often it was tried again for a pause of this process.
+	pauses int
 	// gone: it was given up, and has no record.
 	gone bool
 

@@ -119,6 +119,7 @@ func (s *Scanner) Scan(ctx context.Context, targets iter.Seq2[Target, error], em
 	if sc.memory != nil {
 		watch.Go(func() { sc.memory.watch(done) })
 	}
+	watch.Go(func() { sc.clock.watch(done) })
 	watch.Go(func() {
 		select {
 		case <-s.Stop:
@@ -160,6 +161,7 @@ type scan struct {
 	limiter        *rate.Limiter // nil without a limit
 	hosts          *hosts        // nil without a limit
 	memory         *memory       // nil without a limit
+	clock          *clock
 	lanes          lanes
 	spawn          revocation.Spawn
 }
@@ -168,6 +170,7 @@ func newScan(s *Scanner, ctx, turns context.Context) *scan {
 	sc := &scan{
 		Scanner: s, ctx: ctx, turns: turns, work: make(chan *Target), found: make(chan outcome),
 		places: make(chan struct{}, s.workers()), drains: make(chan struct{}, s.drainPlaces()),
+		clock: newClock(),
 	}
 	if s.Rate > 0 {
 		// A burst of 10 ms spares a timer for each target of a fast scan.

@@ -23,6 +23,9 @@ const (
 // mendable are the failures that another try can mend.
 var mendable = []dialer.Code{dialer.CodeTimeout, dialer.CodeReset, dialer.CodeDNSTimeout, dialer.CodeDNSFailure}
 
+// pausable are the failures that may come of a pause of this process.
+var pausable = append(slices.Clone(mendable), dialer.CodeEOF)
+
 func codeOf(err error) dialer.Code {
 	if e, ok := errors.AsType[*dialer.Error](err); ok {
 		return e.Code
@@ -31,8 +34,8 @@ func codeOf(err error) dialer.Code {
 }
 
 // outlast calls try until it ends with anything but a failure of our own: a
-// shortage is waited out, and a target that was cut for want of memory gets one
-// more chance. The worker that waits takes no other target, so that both also
+// shortage is waited out, what failed while this process did not run is tried
+// again, and a target that was cut for want of memory gets one more chance. The worker that waits takes no other target, so that both also
 // lower the number in flight.
 func (j *job) outlast(try func(*job) error) error {
 	cut := false
@@ -40,8 +43,11 @@ func (j *job) outlast(try func(*job) error) error {
 		if j.scan.memory != nil {
 			j.scan.memory.wait(j.scan.ctx)
 		}
+		began := time.Now()
 		err := try(j)
 		switch code := codeOf(err); {
+		case slices.Contains(pausable, code) && j.pauses < maxPauses && j.scan.clock.pausedSince(began):
+			j.pauses++
 		case code == dialer.CodeShortage:
 			pause(j.scan.ctx, wait)
 		case code == dialer.CodeMemoryCap && !cut:
