@@ -28,11 +28,12 @@ func commands() []subcommand {
 		{"scan", "scan targets; the word may be left out", (*environment).scan, func() *flags.Command { return newOptions().command() }, nil},
 		{"check", "scan, tell what is wrong, and gate on it", (*environment).check, func() *flags.Command { return newCheckOptions().command() }, nil},
 		{"pcap", "read the certificates in packet captures", (*environment).pcap, func() *flags.Command { return newPcapOptions().command() }, nil},
+		{"serve", "scan again and again, for Prometheus and for people", (*environment).serve, func() *flags.Command { return newServeOptions().command() }, nil},
 		{"demo", "scan loopback servers that it starts itself", (*environment).demo, func() *flags.Command { return newOptions().demoCommand() }, nil},
 		{"completion", "print a completion script: bash, zsh, fish, powershell", (*environment).completion, nil, flags.Shells},
 		{"man", "print the manual page: certsweep man | man -l -", (*environment).manual, nil, nil},
 		{"version", "print the version", (*environment).printVersion, nil, nil},
-		{"help", "print this, or all of a command: certsweep help check", (*environment).help, nil, []string{"scan", "check", "pcap", "demo"}},
+		{"help", "print this, or all of a command: certsweep help check", (*environment).help, nil, []string{"scan", "check", "pcap", "serve", "demo"}},
 	}
 }
 

@@ -28,9 +28,9 @@ func (o *options) outputFlags() []flags.Flag {
 			Text: "write to FILE, which must not exist; `-` is standard output", More: "With `--resume` it may exist."},
 		{Name: "resume", To: &o.resume, Group: scan.GroupOutput, In: scan.OfScan, Common: scan.OfScan, Brief: "go on where FILE ends",
 			Text: "resume the scan of the same list that FILE is from"},
-		{Name: "progress", Argument: "WHEN", To: &o.progress, Group: scan.GroupOutput, Choices: []string{"auto", "always", "never"},
+		{Name: "progress", Argument: "WHEN", To: &o.progress, Group: scan.GroupOutput, In: scan.OfScan | scan.OfCheck | scan.OfPcap, Choices: []string{"auto", "always", "never"},
 			Text: "progress on standard error: `auto` (only on a terminal), `always` (without one, a plain line now and then), `never`"},
-		{Name: "quiet", Shorthand: "q", To: &o.quiet, Group: scan.GroupOutput, Common: scan.OfScan, Text: "no progress, and no summary on standard error"},
+		{Name: "quiet", Shorthand: "q", To: &o.quiet, Group: scan.GroupOutput, In: scan.OfScan | scan.OfCheck | scan.OfPcap, Common: scan.OfScan, Text: "no progress, and no summary on standard error"},
 		{Name: "summary", Argument: "FILE", To: &o.summary, Group: scan.GroupOutput, In: scan.OfScan | scan.OfPcap, Kind: flags.File, Text: "write a summary in JSON to FILE"},
 		{Name: "debug-addr", Argument: "HOST:PORT", To: &o.debugAddr, Group: scan.GroupOutput, In: scan.OfScan,
 			Text: "serve net/http/pprof and expvar there while it runs"},
@@ -65,7 +65,7 @@ func (o *gateOptions) flags() []flags.Flag {
 			More: "Those are: certificate replaced, key or issuer changed, newly weak, no longer reachable, gone. A warning; `--fail-on changed` makes it a failure."},
 	}
 	for i := range fails {
-		fails[i].Group, fails[i].In = scan.GroupFails, scan.OfCheck
+		fails[i].Group, fails[i].In = scan.GroupFails, scan.OfCheck|scan.OfServe
 	}
 	return fails
 }

@@ -56,9 +56,10 @@ func firstColumn(text string) []string {
 // descriptions make.
 func TestFlagsAreDocumented(t *testing.T) {
 	for heading, want := range map[string]string{
-		"## Flags":           newOptions().command().Markdown(),
-		"### Flags":          newCheckOptions().command().Markdown(scan.GroupFails, scan.GroupReports),
-		"## Packet captures": newPcapOptions().command().Markdown(groupCapture),
+		"## Flags":              newOptions().command().Markdown(),
+		"### Flags":             newCheckOptions().command().Markdown(scan.GroupFails, scan.GroupReports),
+		"## Packet captures":    newPcapOptions().command().Markdown(groupCapture),
+		"### Flags of a server": newServeOptions().command().Markdown(scan.GroupServing),
 	} {
 		got := section(t, heading)
 		if i := strings.Index(got, "| flag |"); i >= 0 {
@@ -74,7 +75,7 @@ func TestFlagsAreDocumented(t *testing.T) {
 // TestShortHelpFits: -h is for a terminal of 80 columns and 25 lines, one of
 // which is the prompt's.
 func TestShortHelpFits(t *testing.T) {
-	for _, c := range []*flags.Command{newOptions().command(), newCheckOptions().command(), newPcapOptions().command()} {
+	for _, c := range []*flags.Command{newOptions().command(), newCheckOptions().command(), newPcapOptions().command(), newServeOptions().command()} {
 		lines := strings.Split(strings.TrimSuffix(c.Short(), "\n"), "\n")
 		if len(lines) > 24 {
 			t.Errorf("%s -h has %d lines:\n%s", c.Name, len(lines), c.Short())

@@ -2,7 +2,6 @@ package report
 
 import (
 	"io"
-	"time"
 
 	"certsweep/results/policy"
 	"certsweep/results/report/html"
@@ -18,8 +17,10 @@ type page struct {
 	rows worst
 }
 
-func newPage(w io.Writer, now time.Time) *page {
-	return &page{Page: html.New(w, now), rows: worst{limit: maxStatic}}
+func newPage(w io.Writer, o Options) *page {
+	p := &page{Page: html.New(w, o.Now), rows: worst{limit: maxStatic}}
+	p.Note = o.Note
+	return p
 }
 
 func (p *page) Add(v *policy.Verdict) error {

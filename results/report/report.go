@@ -63,7 +63,7 @@ var formats = []formatRow{
 		return &markdown{w: w, rows: worst{limit: maxMarkdownRows, all: o.All}}
 	}},
 	{SARIF, false, false, func(w io.Writer, o Options) Renderer { return newSARIF(w, o) }},
-	{HTML, false, true, func(w io.Writer, o Options) Renderer { return newPage(w, o.Now) }},
+	{HTML, false, true, func(w io.Writer, o Options) Renderer { return newPage(w, o) }},
 }
 
 // Formats returns all formats, in the order in which to list them.
@@ -129,6 +129,8 @@ type Options struct {
 	// record's line is in and the line's number there, or "" and 0 for a target
 	// of no file. Nil is no file for any.
 	Locate func(line int) (file string, fileLine int)
+	// Note has HTML say something more beside its headline.
+	Note string
 }
 
 // defaultWidth is that of a terminal if nobody knows.

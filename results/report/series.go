@@ -136,15 +136,17 @@ func listed(names []string) string {
 	return "," + strings.Join(names[:min(len(names), maxLabel/2)], ",") + ","
 }
 
-// decimal writes a serial number as ssl_exporter does.
+// decimal writes a serial number as ssl_exporter does. The record has its magnitude
+// in hex, after a "-" if it is negative.
 func decimal(serial string) string {
-	octets, err := hex.DecodeString(serial)
-	if err != nil || len(octets) > 64 {
+	digits, negative := strings.CutPrefix(serial, "-")
+	octets, err := hex.DecodeString(digits)
+	if err != nil || len(octets) == 0 || len(octets) > 64 {
 		return serial
 	}
 	n := new(big.Int).SetBytes(octets)
-	if len(octets) > 0 && octets[0]&0x80 != 0 {
-		n.Sub(n, new(big.Int).Lsh(big.NewInt(1), uint(8*len(octets))))
+	if negative {
+		n.Neg(n)
 	}
 	return n.String()
 }

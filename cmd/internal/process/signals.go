@@ -40,3 +40,12 @@ func Signals() (stop, abort context.Context) {
 	}()
 	return stop, abort
 }
+
+// Hangup takes SIGHUP away from what [Signals] returned, for a process that reads
+// its configuration again then, and returns a channel of it.
+func Hangup() <-chan os.Signal {
+	signals := make(chan os.Signal, 1)
+	signal.Reset(syscall.SIGHUP)
+	signal.Notify(signals, syscall.SIGHUP)
+	return signals
+}

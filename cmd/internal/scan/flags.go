@@ -12,10 +12,12 @@ const (
 	OfScan flags.Commands = 1 << iota // the demo is a scan too
 	OfCheck
 	OfPcap
+	OfServe
 )
 
 // The headings that flags are listed under.
 const (
+	GroupServing   = "Serving"
 	GroupFails     = "What fails"
 	GroupReports   = "Reports"
 	GroupLists     = "Lists"
@@ -27,7 +29,7 @@ const (
 )
 
 // Groups are these, in the order in which they are listed.
-var Groups = []string{GroupFails, GroupReports, GroupLists, GroupScanning, GroupAddresses, GroupHandshake, GroupTrust, GroupOutput}
+var Groups = []string{GroupServing, GroupFails, GroupReports, GroupLists, GroupScanning, GroupAddresses, GroupHandshake, GroupTrust, GroupOutput}
 
 // VersionNames are the values of a flag that takes a TLS version.
 var VersionNames = []string{"1.0", "1.1", "1.2", "1.3"}
@@ -100,7 +102,7 @@ func (o *Options) handshakeFlags() []flags.Flag {
 		{Name: "no-pq", To: &o.NoPQ, Group: GroupHandshake,
 			Text: "offer no post-quantum key exchange", More: "That makes a smaller ClientHello, and halves its CPU."},
 		{Name: "all-certificates", To: &o.AllCertificates, Group: GroupHandshake, In: OfScan, Text: allCertificates, More: aConnectionEach},
-		{Name: "all-certificates", To: &o.AllCertificates, Group: GroupHandshake, In: OfCheck, Default: "on",
+		{Name: "all-certificates", To: &o.AllCertificates, Group: GroupHandshake, In: OfCheck | OfServe, Default: "on",
 			Text: allCertificates + "; off with `--all-certificates=false`", More: aConnectionEach},
 		{Name: "no-rescue", To: &o.NoRescue, Group: GroupHandshake,
 			Text: "if the handshake shows no certificate, do not ask again with a ClientHello made by hand"},

@@ -18,6 +18,7 @@ import (
 	"encoding/json"
 	"html/template"
 	"io"
+	"sync"
 	"time"
 
 	"certsweep/results/policy"
@@ -33,8 +34,9 @@ var (
 	//go:embed body.tmpl
 	bodyText string
 
-	head = template.Must(template.New("head").Parse(headText))
-	body = template.Must(template.New("body").Parse(bodyText))
+	// Made when a page is: a process that writes none starts without them.
+	head = sync.OnceValue(func() *template.Template { return template.Must(template.New("head").Parse(headText)) })
+	body = sync.OnceValue(func() *template.Template { return template.Must(template.New("body").Parse(bodyText)) })
 )
 
 // maxRows bounds the rows of either kind, those of endpoints that are OK and of
@@ -46,6 +48,9 @@ const maxRows = 100_000
 // counts, and strings that many rows share, each with a limit. It is not safe
 // for use by several goroutines. Make one with [New].
 type Page struct {
+	// Note is said beside the headline, if it is set.
+	Note string
+
 	out     *bufio.Writer
 	now     time.Time
 	begun   bool
@@ -85,10 +90,10 @@ func (p *Page) begin() error {
 		return nil
 	}
 	p.begun = true
-	if err := head.Execute(p.out, struct {
+	if err := head().Execute(p.out, struct {
 		Style  template.CSS
 		Policy string
-	}{template.CSS(style), contentPolicy}); err != nil {
+	}{template.CSS(style), contentPolicy()}); err != nil {
 		return err
 	}
 	fields, err := json.Marshal(fieldNames)
@@ -101,12 +106,14 @@ func (p *Page) begin() error {
 
 // contentPolicy is the page's Content-Security-Policy: its own style and script
 // by their hashes, and nothing else from anywhere. Strings cannot become markup.
-var contentPolicy = "default-src 'none'; style-src '" + hash(style) + "'; script-src '" + hash(script) + "'; img-src data:; " +
-	"base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+var contentPolicy = sync.OnceValue(func() string {
+	return "default-src 'none'; style-src '" + hash(style) + "'; script-src '" + hash(script) + "'; img-src data:; " +
+		"base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+})
 
 // ContentPolicy returns the policy that the page has in it, for a server that
 // serves the page to say too. frame-ancestors counts only in a header.
-func ContentPolicy() string { return contentPolicy + "; frame-ancestors 'none'" }
+func ContentPolicy() string { return contentPolicy() + "; frame-ancestors 'none'" }
 
 func hash(s string) string {
 	sum := sha256.Sum256([]byte(s))
@@ -176,7 +183,7 @@ func (p *Page) Close(worst []Line) error {
 		return err
 	}
 	p.out.WriteString("\n]," + string(bytes.TrimPrefix(rest, []byte("{"))) + "</script>\n")
-	if err := body.Execute(p.out, p.view(worst)); err != nil {
+	if err := body().Execute(p.out, p.view(worst)); err != nil {
 		return err
 	}
 	return p.out.Flush()

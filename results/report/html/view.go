@@ -49,6 +49,9 @@ func (p *Page) view(worst []Line) view {
 		Title: title(s), Notes: notes(s), Time: p.now.UTC().Format("2 January 2006, 15:04 UTC"), Worst: worst, Any: s.Endpoints > 0, Next: p.next,
 		NextDate: p.next.NotAfter.Format(time.DateOnly), Timeline: p.timeline.picture(), Charts: p.facets.charts(), Script: template.JS(script),
 	}
+	if p.Note != "" {
+		v.Notes = append(v.Notes, p.Note)
+	}
 	for _, t := range []struct {
 		level policy.Level
 		count int
