@@ -67,6 +67,7 @@ func (c *card) Add(v *policy.Verdict) error {
 		}
 		c.line(out, label, fmt.Sprintf("%s, until %s", results.Visible(keyName(other.Certificate.PublicKey)), day(other.Certificate.NotAfter)), "")
 	}
+	c.asked(out, r)
 	if r.Timing.Total > 0 {
 		c.line(out, "time", timing(&r.Timing), dim)
 	}
@@ -285,7 +286,9 @@ func (c *card) trust(out *bufio.Writer, r *results.Record) {
 	}
 	text, color := "trusted", colors[policy.OK]
 	if !v.Trusted {
-		text, color = results.Visible("not trusted: "+v.Error), colors[policy.Fail]
+		// What follows says the same again, in Go's words.
+		why, _, _ := strings.Cut(v.Error, ": current time ")
+		text, color = results.Visible("not trusted: "+why), colors[policy.Fail]
 	}
 	if v.NameMatch {
 		text += "; the name matches"
@@ -391,7 +394,7 @@ func timing(t *results.Timing) string {
 		name string
 		ms   float64
 	}{{"look-up", t.Resolve}, {"connect", t.Connect}, {"handshake", t.Handshake}, {"drain", t.Drain}} {
-		if step.ms > 0 {
+		if step.ms >= 0.05 {
 			parts = append(parts, step.name+" "+milliseconds(step.ms))
 		}
 	}

@@ -357,6 +357,9 @@ func FuzzHostile(f *testing.F) {
 		v.Error, v.FirstToExpire, h.Version, h.Cipher, h.KeyExchange, h.ALPN = s, s, s, s, s, s
 		h.OCSP = &revocation.OCSP{Status: s, Error: s, Reason: s}
 		r.Chain = []*certificate.Certificate{&c}
+		r.Revocation = &revocation.Result{Status: s, Error: s, Certificates: []revocation.Verdict{{Subject: s, Status: s, Source: s, URL: s}}}
+		r.Enumeration = &results.Enumeration{Error: s, Versions: []results.EnumeratedVersion{{Version: s, Suites: []string{s}}}, Groups: []results.EnumeratedGroups{{Version: s, Groups: []string{s}}}}
+		r.Fingerprints = &results.Fingerprints{JARM: s, JA3S: s, Error: s}
 		r.Alternates = []*results.Alternate{{Method: s, Certificate: &c, Verification: &v}}
 		r.Findings = []results.Finding{results.Untrusted, results.NameMismatch, results.WeakCipher, results.OldProtocol, results.Malformed, results.Finding(s)}
 		failed := r
