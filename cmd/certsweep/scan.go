@@ -67,7 +67,9 @@ func (e *environment) scan(args []string) error {
 	o.Fit(e.stderr, s)
 	complete := o.Complete()
 	e.chooseFormat(o)
-	if o.format == formatAuto && several(in, complete) {
+	// Who types targets wants to see each at once.
+	typing := term.IsTerminal(int(e.stdin.Fd())) && o.ReadsStdin(true)
+	if o.format == formatAuto && (typing || several(in, complete)) {
 		o.format = formatTable
 	}
 	var count func() (int, error)

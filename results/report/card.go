@@ -43,7 +43,8 @@ func newCard(w io.Writer, o Options) *card {
 
 func (c *card) Add(v *policy.Verdict) error {
 	c.summary.Add(v)
-	out := bufio.NewWriter(c.w)
+	var text strings.Builder
+	out := bufio.NewWriter(&text)
 	if c.begun {
 		fmt.Fprintln(out)
 	}
@@ -72,7 +73,11 @@ func (c *card) Add(v *policy.Verdict) error {
 		c.line(out, "time", timing(&r.Timing), dim)
 	}
 	c.problems(out, v)
-	return out.Flush()
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	_, err := io.WriteString(c.w, c.style.drawn(text.String()))
+	return err
 }
 
 func (c *card) Close() error {

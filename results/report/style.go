@@ -3,6 +3,7 @@ package report
 import (
 	"math"
 	"strconv"
+	"strings"
 
 	"certsweep/results"
 	"certsweep/results/policy"
@@ -40,6 +41,14 @@ func (s style) sign(sign, ascii string) string {
 		return ascii
 	}
 	return sign
+}
+
+// drawn is a text with our own ellipses as the terminal can show them.
+func (s style) drawn(text string) string {
+	if !s.ascii {
+		return text
+	}
+	return strings.ReplaceAll(text, "…", asciiEllipsis)
 }
 
 // word is the verdict in one word of at most six letters. What could not be

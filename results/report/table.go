@@ -130,7 +130,7 @@ func (t *table) Add(v *policy.Verdict) error {
 		}
 		cells = below
 	}
-	_, err := io.WriteString(t.w, b.String())
+	_, err := io.WriteString(t.w, t.style.drawn(b.String()))
 	return err
 }
 

@@ -126,6 +126,11 @@ func TestCard(t *testing.T) {
 	if strings.Trim(ascii, "\n") == "" || strings.ContainsFunc(ascii, func(r rune) bool { return r > 0x7e }) {
 		t.Errorf("not ASCII:\n%s", ascii)
 	}
+	for _, format := range []report.Format{report.Table, report.Card} {
+		if got := shown(t, format, report.Options{ASCII: true, Width: 40, Bare: true}, recorded(t, "findings", "errors")...); strings.ContainsFunc(got, func(r rune) bool { return r > 0x7e }) {
+			t.Errorf("%s is not ASCII:\n%s", format, got)
+		}
+	}
 	// Of the dead there is little to say, but that.
 	got = shown(t, report.Card, report.Options{}, recorded(t, "errors")[4])
 	if !strings.HasPrefix(got, "? down  refused.example.com:443") || !strings.Contains(got, "  down    could not be checked: connection refused") {

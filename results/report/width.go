@@ -36,6 +36,9 @@ func cutMiddle(s string, columns int) string {
 	return front + ellipsis(columns) + tail(s, columns-1-width(front))
 }
 
+// asciiEllipsis stands for an ellipsis if nothing but ASCII is to be drawn.
+const asciiEllipsis = "~"
+
 func ellipsis(columns int) string {
 	if columns < 1 {
 		return ""
