@@ -433,3 +433,49 @@ func TestVerifyOneAfterTheOther(t *testing.T) {
 		})
 	}
 }
+
+// TestVerifySameNames: what is remembered of a certificate's issuers says nothing of
+// one that has their name.
+func TestVerifySameNames(t *testing.T) {
+	authority := func(name string, parent *x509.Certificate, key *ecdsa.PrivateKey) (*x509.Certificate, *ecdsa.PrivateKey) {
+		return create(t, &x509.Certificate{Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true}, parent, key)
+	}
+	root, rootKey := authority("Root", nil, nil)
+	upper, upperKey := authority("Upper", root, rootKey)
+	lower, lowerKey := authority("Lower", upper, upperKey)
+	ordinary, _ := create(t, &x509.Certificate{DNSNames: []string{"a.test"}}, lower, lowerKey)
+	// crypto/x509 takes no certificate into a chain that has one of the same name,
+	// key and alternative names already: the leaf here stands in upper's way.
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: upper.Subject, NotBefore: upper.NotBefore, NotAfter: upper.NotAfter,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, lower, upper.PublicKey, lowerKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inTheWay, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Two authorities of one name, of which one is trusted.
+	twin, twinKey := authority("Upper", nil, nil)
+	under, _ := create(t, &x509.Certificate{DNSNames: []string{"a.test"}}, upper, upperKey)
+	underTwin, _ := create(t, &x509.Certificate{DNSNames: []string{"a.test"}}, twin, twinKey)
+	for name, test := range map[string]struct {
+		good, bad *x509.Certificate
+		above     []*x509.Certificate
+	}{
+		"a leaf with an issuer's name": {ordinary, inTheWay, []*x509.Certificate{lower, upper}},
+		"two issuers with one name":    {under, underTwin, []*x509.Certificate{upper, twin}},
+	} {
+		for _, order := range [][]*x509.Certificate{{test.good, test.bad, test.good}, {test.bad, test.good, test.bad}} {
+			v := &Verifier{Roots: x509.NewCertPool()}
+			v.Roots.AddCert(root)
+			for i, leaf := range order {
+				if got, _ := verify(v, slices.Concat([]*x509.Certificate{leaf}, test.above), "a.test", time.Now()); got.Trusted != (leaf == test.good) {
+					t.Errorf("%s, the %d.: %+v", name, i+1, got)
+				}
+			}
+		}
+	}
+}
