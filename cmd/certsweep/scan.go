@@ -81,6 +81,9 @@ func (e *environment) scan(args []string) error {
 	if err != nil {
 		return err
 	}
+	if out.stdout && goesNowhere(e.stdout) {
+		fmt.Fprintln(e.stderr, "certsweep: standard output is closed, or /dev/null: the records go nowhere (--output FILE keeps them)")
+	}
 	if o.resume {
 		journal, total, err := e.resume(o, in, out)
 		if err != nil {
