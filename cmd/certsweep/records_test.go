@@ -99,7 +99,7 @@ func mixedList(n int, good *dialertest.Endpoint) (list string, targets map[int]i
 		"name.invalid:%d", "bücher.invalid:%d", "1,name.invalid:%d", "[::ffff:127.0.0.1]:%d", "tls://127.0.0.1:%d",
 		"127.0.0.1:1 starttls=smtp tag=%d", "\uFEFF127.0.0.1:%d", `127.0.0.1:%d issuer="Some CA" min-days=3 optional`,
 	}
-	nonsense := []string{"not a target", "127.0.0.1:0", "a..b", "300.1.2.3", "http://x", "\x00\xff", "x y=z", "127.0.0.1:99999", "[::1", "-x-"}
+	nonsense := []string{"not a target", "127.0.0.1:0", "a..b", "300.1.2.3", "443-445", "\x00\xff", "x y=z", "127.0.0.1:99999", "[::1", "-x-"}
 	var b strings.Builder
 	targets = make(map[int]int)
 	for line := 1; line <= n; line++ {
@@ -172,7 +172,7 @@ func TestEveryLineHasItsRecord(t *testing.T) {
 	if statuses["bad_target"]+statuses["line_too_long"] != 500 {
 		t.Errorf("%d lines are nonsense, want 500: %v", statuses["bad_target"]+statuses["line_too_long"], statuses)
 	}
-	said := regexp.MustCompile(`(?m)^(\d+) targets in .*: (\d+) ok .*, (\d+) unreachable .*, (\d+) no target `).FindStringSubmatch(stderr.String())
+	said := regexp.MustCompile(`(?m)^(\d+) targets in .*: (\d+) ok .*, (\d+) unreachable .*, (\d+) no target\b`).FindStringSubmatch(stderr.String())
 	if want := []string{strconv.Itoa(total), strconv.Itoa(statuses["ok"]), strconv.Itoa(total - statuses["ok"] - 500), "500"}; said == nil || !slices.Equal(said[1:], want) {
 		t.Errorf("the summary does not add up to %q:\n%s", want, &stderr)
 	}

@@ -232,6 +232,7 @@ pathhost: {name}
 mta: /bin/true
 hismethod: hisv6
 ovmethod: tradindexed
+nnrpdloadlimit: 0
 enableoverview: true
 pathnews: /usr/lib/news
 pathetc: {dir}/etc
