@@ -201,9 +201,9 @@ func (fs *flights) count() int {
 	return fs.n
 }
 
-// cancelOldest cancels up to n flights, the oldest first.
-func (fs *flights) cancelOldest(n int, cause error) {
-	for _, f := range fs.first(n) {
+// cancelNewest cancels up to n flights, the newest first.
+func (fs *flights) cancelNewest(n int, cause error) {
+	for _, f := range fs.last(n) {
 		f.cancel(cause)
 	}
 }
@@ -214,15 +214,15 @@ func (fs *flights) end(cause error) {
 	fs.ended = cause
 	n := fs.n
 	fs.mu.Unlock()
-	fs.cancelOldest(n, cause)
+	fs.cancelNewest(n, cause)
 }
 
-// first returns up to n flights. They may end meanwhile.
-func (fs *flights) first(n int) []*flight {
+// last returns up to n flights, the newest first. They may end meanwhile.
+func (fs *flights) last(n int) []*flight {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	list := make([]*flight, 0, min(n, fs.n))
-	for f := fs.oldest; f != nil && len(list) < n; f = f.next {
+	for f := fs.newest; f != nil && len(list) < n; f = f.previous {
 		list = append(list, f)
 	}
 	return list

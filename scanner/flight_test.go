@@ -24,7 +24,7 @@ func TestFlightIsAContext(t *testing.T) {
 		"canceled":     {func(_ *flights, f *flight) { f.cancel(enough) }, time.Second, context.Canceled, enough, true},
 		"done":         {func(fs *flights, f *flight) { fs.done(f) }, time.Second, context.Canceled, context.Canceled, true},
 		"scan ended":   {func(fs *flights, _ *flight) { fs.end(enough) }, time.Second, context.Canceled, enough, true},
-		"cut":          {func(fs *flights, _ *flight) { fs.cancelOldest(1, enough) }, time.Second, context.Canceled, enough, true},
+		"cut":          {func(fs *flights, _ *flight) { fs.cancelNewest(1, enough) }, time.Second, context.Canceled, enough, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -81,7 +81,7 @@ func TestFlightAsksNobody(t *testing.T) {
 	})
 }
 
-// TestFlightsKeepTheirOrder: the oldest are cut first, whichever have left.
+// TestFlightsKeepTheirOrder: the newest are cut first, whichever have left.
 func TestFlightsKeepTheirOrder(t *testing.T) {
 	var fs flights
 	all := make([]*flight, 5)
@@ -91,8 +91,8 @@ func TestFlightsKeepTheirOrder(t *testing.T) {
 	for _, i := range []int{2, 0, 4} {
 		fs.done(all[i])
 	}
-	if first := fs.first(9); len(first) != 2 || first[0] != all[1] || first[1] != all[3] {
-		t.Errorf("%v, want the second and the fourth of %v", first, all)
+	if last := fs.last(9); len(last) != 2 || last[0] != all[3] || last[1] != all[1] {
+		t.Errorf("%v, want the fourth and the second of %v", last, all)
 	}
 	fs.end(context.Canceled)
 	if late := fs.begin(t.Context(), time.Hour); late.Err() != context.Canceled || fs.count() != 3 {

@@ -3,7 +3,6 @@ package scanner
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -141,69 +140,6 @@ func TestRetries(t *testing.T) {
 			})
 		})
 	}
-}
-
-// TestMemoryCap has a heap that is as full as targets are in flight.
-func TestMemoryCap(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const each = 1 << 20
-		var mu sync.Mutex
-		inFlight := 0
-		sc := newScan(&Scanner{Timeout: 30 * time.Second}, t.Context(), t.Context())
-		m := newMemory(100*each, &sc.flights, func() uint64 {
-			mu.Lock()
-			defer mu.Unlock()
-			return uint64(inFlight) * each
-		}, func() {})
-		sc.memory = m
-		sc.Probe = func(ctx context.Context, e dialer.Endpoint, _ *dialer.Handshake) error {
-			mu.Lock()
-			inFlight++
-			mu.Unlock()
-			<-ctx.Done()
-			mu.Lock()
-			inFlight--
-			mu.Unlock()
-			code := dialer.CodeTimeout
-			if errors.Is(ctx.Err(), context.Canceled) {
-				code = dialer.CodeCanceled
-			}
-			return &dialer.Error{Phase: dialer.PhaseHandshake, Code: code, Err: ctx.Err()}
-		}
-		done := make(chan struct{})
-		var watch, workers sync.WaitGroup
-		watch.Go(func() { m.watch(done) })
-		codes := make(map[string]int)
-		for i := range 200 {
-			workers.Go(func() {
-				time.Sleep(time.Duration(i) * 20 * time.Millisecond)
-				j := &job{scan: sc, target: &Target{Line: i + 1, Endpoint: dialer.Endpoint{Host: fmt.Sprint(i), Port: 443}}}
-				j.run()
-			})
-		}
-		watch.Go(func() {
-			for o := range sc.found {
-				codes[o.record.Error.Code]++
-			}
-		})
-		most := 0
-		for range 10 * 60 {
-			time.Sleep(100 * time.Millisecond)
-			mu.Lock()
-			most = max(most, inFlight)
-			mu.Unlock()
-		}
-		workers.Wait()
-		close(sc.found)
-		close(done)
-		watch.Wait()
-		if codes["timeout"]+codes["memory_cap"] != 200 || codes["timeout"] < 60 {
-			t.Errorf("codes %v", codes)
-		}
-		if most > 75 {
-			t.Errorf("%d MiB in use, the limit is 100 and the mark 60", most)
-		}
-	})
 }
 
 func TestReadHeap(t *testing.T) {

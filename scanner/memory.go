@@ -4,26 +4,32 @@ import (
 	"context"
 	"errors"
 	"runtime/metrics"
-	"sync/atomic"
+	"sync"
 	"time"
 )
 
 const (
 	// watchInterval is how often the memory is looked at.
 	watchInterval = 20 * time.Millisecond
-	// Above pressureShare of the limit targets are cut, and none begins before
-	// it is down to calmShare. The rest of the limit is for what arrives
-	// between two looks, and for garbage: a message is gathered in a buffer
-	// that doubles.
+	// Above pressureShare of the limit fewer targets may be in flight, and below
+	// calmShare more. The rest of the limit is for what arrives between two looks,
+	// and for garbage: a message is gathered in a buffer that doubles. A target
+	// that is alone may have loneShare.
 	pressureShare = 0.60
 	calmShare     = 0.45
-	// letInShare is the part of the targets in flight that is let in at a time
-	// where others wait.
-	letInShare = 16
+	loneShare     = 0.85
+	// Every raiseInterval a share of 1/raisePart more may be in flight, if those
+	// that may are: peers take their time to send what they are let in for.
+	raiseInterval = 100 * time.Millisecond
+	raisePart     = 32
 )
 
-// errMemoryCap is the cause with which a target is cut.
-var errMemoryCap = errors.New("cut to keep the process below its memory limit")
+var (
+	// errMemoryCut is the cause with which a target is cut that is tried again.
+	errMemoryCut = errors.New("cut to keep the process below its memory limit")
+	// errMemoryCap is that of a target that was cut though it was alone.
+	errMemoryCap = errors.New("it alone takes the process to its memory limit")
+)
 
 // readHeap returns the bytes in objects, dead ones too as long as they are not
 // collected, and in stacks.
@@ -33,21 +39,27 @@ func readHeap() uint64 {
 	return samples[0].Value.Uint64() + samples[1].Value.Uint64()
 }
 
-// memory cuts the targets that are longest in flight when the process nears
-// its limit, and lets none begin until there is room again. The garbage
-// collector keeps garbage down (see GOMEMLIMIT); what is left is what peers make
-// us hold, and no collection helps against that.
+// memory bounds the targets in flight by what they make the process hold: if it
+// nears its limit, half as many may be, and the youngest are cut; then more and
+// more again. The garbage collector keeps garbage down (see GOMEMLIMIT); what is left
+// is what peers make us hold, and no collection helps against that. Those that have
+// been in flight for longest go on, so that some always end.
 type memory struct {
 	limit   uint64
+	most    int // workers
 	read    func() uint64
 	collect func()
 	flights *flights
-	closed  atomic.Bool // targets wait for room before they begin
-	room    chan struct{}
+
+	mu       sync.Mutex
+	allowed  int
+	inFlight int
+	line     []chan struct{} // those who wait, each for its channel to be closed
+	raised   time.Time
 }
 
-func newMemory(limit int64, flights *flights, read func() uint64, collect func()) *memory {
-	return &memory{limit: uint64(limit), read: read, collect: collect, flights: flights, room: make(chan struct{})}
+func newMemory(limit int64, workers int, flights *flights, read func() uint64, collect func()) *memory {
+	return &memory{limit: uint64(limit), most: workers, allowed: workers, read: read, collect: collect, flights: flights}
 }
 
 // watch cuts and lets in until done is closed.
@@ -57,50 +69,96 @@ func (m *memory) watch(done <-chan struct{}) {
 	for {
 		select {
 		case <-ticker.C:
+			m.look()
 		case <-done:
 			return
 		}
-		high, low := uint64(pressureShare*float64(m.limit)), uint64(calmShare*float64(m.limit))
-		used := m.read()
-		if used > high || m.closed.Load() && used > low {
-			// Much of it may be garbage, and where everybody waits, nobody
-			// allocates, and no collection would come by itself.
-			m.collect()
-			used = m.read()
-		}
-		switch inFlight := m.flights.count(); {
-		case used > high:
-			m.closed.Store(true)
-			// As many as bring it down, if each holds as much as the others.
-			m.flights.cancelOldest(int(float64(inFlight)*(1-float64(low)/float64(used)))+1, errMemoryCap)
-		case used <= low || inFlight == 0:
-			// With nothing in flight, what is held is not the peers', and does
-			// not get less by waiting.
-			m.letIn(inFlight/letInShare + 1)
-		}
 	}
 }
 
-// letIn lets up to n of those that wait begin, and opens the door when nobody
-// does.
-func (m *memory) letIn(n int) {
-	for range n {
-		select {
-		case m.room <- struct{}{}:
-		default:
-			m.closed.Store(false)
-			return
+// look adapts the number of those that may be in flight.
+func (m *memory) look() {
+	used := m.read()
+	if used > m.share(pressureShare) {
+		// Much of it may be garbage, and where everybody waits, nobody
+		// allocates, and no collection would come by itself.
+		m.collect()
+		used = m.read()
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case used > m.share(pressureShare):
+		m.raised = time.Now()
+		if m.inFlight > 1 {
+			m.allowed = max(1, m.inFlight/2)
+			// They may have ended meanwhile, or not have begun: what is held is
+			// looked at again soon.
+			m.flights.cancelNewest(m.inFlight-m.allowed, errMemoryCut)
+		} else if m.allowed = 1; used > m.share(loneShare) {
+			m.flights.cancelNewest(1, errMemoryCap)
 		}
+	case used <= m.share(calmShare) && m.inFlight >= m.allowed && time.Since(m.raised) >= raiseInterval:
+		m.raised = time.Now()
+		m.allowed = min(m.most, m.allowed+max(1, m.allowed/raisePart))
+	}
+	m.letIn()
+}
+
+func (m *memory) share(of float64) uint64 { return uint64(of * float64(m.limit)) }
+
+// letIn lets in who waits, as many as may. m.mu is held.
+func (m *memory) letIn() {
+	for len(m.line) > 0 && m.inFlight < m.allowed {
+		m.inFlight++
+		close(m.line[0])
+		m.line = m.line[1:]
 	}
 }
 
-// wait blocks until there is room for a target, or ctx is done.
-func (m *memory) wait(ctx context.Context) {
-	if !m.closed.Load() {
-		return
+// enter waits at the end of the line until one more target may be in flight, and
+// reports whether it may; it may not if ctx is done. The target holds nothing of
+// its peer's until then, and leave has to be called afterwards. A nil memory lets
+// everybody in.
+func (m *memory) enter(ctx context.Context) bool {
+	if m == nil {
+		return true
 	}
+	m.mu.Lock()
+	if len(m.line) == 0 && m.inFlight < m.allowed {
+		m.inFlight++
+		m.mu.Unlock()
+		return true
+	}
+	turn := make(chan struct{})
+	m.line = append(m.line, turn)
+	m.mu.Unlock()
 	select {
-	case <-m.room:
+	case <-turn:
+		return true
 	case <-ctx.Done():
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i, waiting := range m.line {
+		if waiting == turn {
+			m.line = append(m.line[:i:i], m.line[i+1:]...)
+			return false
+		}
+	}
+	// It was let in at the same moment.
+	m.inFlight--
+	m.letIn()
+	return false
+}
+
+// leave says that a target that had entered is not in flight any more.
+func (m *memory) leave() {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.inFlight--
+	m.letIn()
 }

@@ -18,6 +18,8 @@ type job struct {
 	last bool
 	// drains: it has a place among the drains in place of a worker's.
 	drains bool
+	// entered: it is in flight as far as memory goes.
+	entered bool
 	// pauses is how often it was tried again for a pause of this process.
 	pauses int
 	// gone: it was given up, and has no record.
@@ -56,6 +58,7 @@ func (j *job) contain() {
 	if j.flight != nil {
 		j.scan.flights.done(j.flight)
 	}
+	j.leaveMemory()
 	j.fail(0, errPanic{value})
 }
 

@@ -70,9 +70,10 @@ type Scanner struct {
 	// flight together; 0 means no limit. The others wait without a worker.
 	PerHost int
 	// MemoryLimit is the most memory in bytes that the process may come to hold
-	// in its heap and stacks. When it nears the limit, the targets longest in
-	// flight are cut; they are tried once more when there is room again, and
-	// fail with [dialer.CodeMemoryCap] if they are cut again. 0 means no limit.
+	// in its heap and stacks. When it nears the limit, the targets that are
+	// youngest in flight are cut, and go to the end of the line; fewer are in flight
+	// together then, for a while. One that is cut though it was alone fails with
+	// [dialer.CodeMemoryCap]. 0 means no limit.
 	MemoryLimit int64
 	// Stop, once it is closed, ends the scan early without losing a record:
 	// no more targets begin, also of those that were taken and wait for their
@@ -180,7 +181,7 @@ func newScan(s *Scanner, ctx, turns context.Context) *scan {
 		sc.hosts = newHosts(s.PerHost)
 	}
 	if s.MemoryLimit > 0 {
-		sc.memory = newMemory(s.MemoryLimit, &sc.flights, readHeap, runtime.GC)
+		sc.memory = newMemory(s.MemoryLimit, s.workers(), &sc.flights, readHeap, runtime.GC)
 	}
 	return sc
 }

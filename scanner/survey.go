@@ -36,14 +36,16 @@ func (sc *scan) survey(ctx context.Context, e *dialer.Endpoint, shown *dialer.Ha
 	wide, leave := sc.lanes.enter(ctx, shown.Addr.Addr(), most)
 	defer leave()
 	waited = time.Since(start)
-	if sc.memory != nil {
-		sc.memory.wait(ctx)
+	if sc.memory.enter(sc.turns) {
+		defer sc.memory.leave()
 	}
 	f := sc.flights.begin(ctx, surveyLimit)
 	defer sc.flights.done(f)
 	sc.Survey(f, *e, shown, err, dialer.Pace{Turn: sc.turn, Parallel: func(tasks ...func()) { parallel(wide, tasks) }})
-	if found := shown.Enumeration; found != nil && found.Err != nil && f.causeOf() == errMemoryCap {
-		found.Err = errMemoryCap
+	if found := shown.Enumeration; found != nil && found.Err != nil {
+		if cause := f.causeOf(); cause == errMemoryCut || cause == errMemoryCap {
+			found.Err = cause
+		}
 	}
 	return waited
 }

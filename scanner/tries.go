@@ -33,31 +33,48 @@ func codeOf(err error) dialer.Code {
 	return ""
 }
 
+// errGone is why a target has no record: it waited for memory when the scan was
+// told to begin no more.
+var errGone = errors.New("given up before it began")
+
 // outlast calls try until it ends with anything but a failure of our own: a
 // shortage is waited out, what failed while this process did not run is tried
-// again, and a target that was cut for want of memory gets one more chance. The worker that waits takes no other target, so that both also
-// lower the number in flight.
+// again, and a target that was cut for want of memory goes to the end of the line.
+// The worker that waits takes no other target, so that all of that also lowers the
+// number in flight.
 func (j *job) outlast(try func(*job) error) error {
-	cut := false
 	for wait := minBackOff; ; wait = min(2*wait, maxBackOff) {
-		if j.scan.memory != nil {
-			j.scan.memory.wait(j.scan.ctx)
+		if !j.scan.memory.enter(j.scan.turns) {
+			j.gone = true
+			return errGone
 		}
+		j.entered = true
 		began := time.Now()
 		err := try(j)
+		j.leaveMemory()
 		switch code := codeOf(err); {
+		case err == errMemoryCut:
+			// Nothing is held of it while it waits.
+			j.shown = nil
 		case slices.Contains(pausable, code) && j.pauses < maxPauses && j.scan.clock.pausedSince(began):
 			j.pauses++
 		case code == dialer.CodeShortage:
 			pause(j.scan.ctx, wait)
-		case code == dialer.CodeMemoryCap && !cut:
-			cut = true
 		default:
 			return err
 		}
 		if j.scan.ctx.Err() != nil {
+			j.gone = j.shown == nil
 			return err
 		}
+	}
+}
+
+// leaveMemory says that the job holds nothing of a peer's any more.
+func (j *job) leaveMemory() {
+	if j.entered {
+		j.entered = false
+		j.scan.memory.leave()
 	}
 }
 
@@ -121,7 +138,12 @@ func (j *job) landed(err error) error {
 	cause := f.causeOf()
 	j.flight = nil
 	j.scan.flights.done(f)
-	if err == nil || cause != errMemoryCap {
+	switch {
+	case err == nil:
+		return nil
+	case cause == errMemoryCut:
+		return errMemoryCut
+	case cause != errMemoryCap:
 		return err
 	}
 	capped := &dialer.Error{Phase: dialer.PhaseHandshake, Code: dialer.CodeMemoryCap, Err: errMemoryCap}

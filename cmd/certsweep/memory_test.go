@@ -2,13 +2,16 @@ package main
 
 import (
 	"bytes"
+	"crypto/tls"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"certsweep/dialer/dialertest"
 	"certsweep/results"
@@ -31,6 +34,67 @@ func endlessCertificate(c net.Conn) {
 		}
 	}
 	io.Copy(io.Discard, c)
+}
+
+// drippingConn sends what is written in parts, over a time.
+type drippingConn struct {
+	net.Conn
+	over time.Duration
+}
+
+func (c drippingConn) Write(p []byte) (int, error) {
+	const part = 8 << 10
+	for rest := p; len(rest) > 0; {
+		n, err := c.Conn.Write(rest[:min(part, len(rest))])
+		if err != nil {
+			return 0, err
+		}
+		rest = rest[n:]
+		time.Sleep(c.over * time.Duration(n) / time.Duration(len(p)))
+	}
+	return len(p), nil
+}
+
+// TestMaxMemoryLosesNothing has peers with certificates of 200 KB that take their
+// time: not all of them fit at once, and each is read all the same.
+func TestMaxMemoryLosesNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("sends large certificates slowly")
+	}
+	const targets = 400
+	var names []string
+	for i := range 200 << 10 / 60 {
+		names = append(names, fmt.Sprintf("%050d.a.test", i))
+	}
+	config := &tls.Config{Certificates: []tls.Certificate{dialertest.NewCA("Root", dialertest.P256).Issue(dialertest.Leaf{DNSNames: names})}}
+	s := dialertest.NewRaw(func(c net.Conn) {
+		if tls.Server(drippingConn{c, 2 * time.Second}, config).Handshake() == nil {
+			io.Copy(io.Discard, c)
+		}
+	})
+	defer s.Close()
+	summary := filepath.Join(t.TempDir(), "summary.json")
+	cmd := command("-q", "--trust", "none", "-c", "200", "--max-memory", "128MiB", "--timeout", "20s", "--summary", summary, "-")
+	cmd.Stdin = strings.NewReader(strings.Repeat(s.Addr().String()+"\n", targets))
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ok := strings.Count(string(out), `"status":"ok"`); ok != targets {
+		t.Errorf("%d of %d are ok", ok, targets)
+	}
+	var said results.Summary
+	text, err := os.ReadFile(summary)
+	if err == nil {
+		err = json.Unmarshal(text, &said)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if said.PeakRSS > 128<<20*5/4 && !raceDetector {
+		t.Errorf("%d MiB resident, the limit is 128", said.PeakRSS>>20)
+	}
+	t.Logf("%d MiB resident at the peak, %.1f s", said.PeakRSS>>20, said.Seconds)
 }
 
 // TestMaxMemoryHolds has 500 peers that make us hold half a megabyte each,
