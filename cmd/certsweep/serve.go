@@ -262,7 +262,7 @@ func (s *server) loadAgain() error {
 	err := s.load()
 	if err != nil {
 		s.store.ReloadFailed()
-		fmt.Fprintf(s.stderr, "certsweep: the list stays as it was: %s\n", results.Visible(err.Error()))
+		fmt.Fprintf(s.stderr, "certsweep: the list stays as it was: %s\n", process.VisibleLines(err))
 		return err
 	}
 	fmt.Fprintf(s.stderr, "certsweep: read the list again: %d endpoints\n", s.store.Len())

@@ -4,17 +4,16 @@ import (
 	"bufio"
 	"compress/gzip"
 	"fmt"
+	"iter"
 	"net/http"
 	"strings"
 	"time"
-
-	"iter"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"certsweep/results"
+	"certsweep/cmd/internal/process"
 	"certsweep/results/policy"
 	"certsweep/results/report"
 	"certsweep/results/report/html"
@@ -63,7 +62,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /{$}", s.page)
 	reload := func(w http.ResponseWriter, _ *http.Request) {
 		if err := s.Reload(); err != nil {
-			http.Error(w, "the list stays as it was: "+visibleLines(err), http.StatusInternalServerError)
+			http.Error(w, "the list stays as it was: "+process.VisibleLines(err), http.StatusInternalServerError)
 			return
 		}
 		fmt.Fprintln(w, "reloaded")
@@ -71,14 +70,6 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("POST /-/reload", reload)
 	mux.HandleFunc("PUT /-/reload", reload)
 	return mux
-}
-
-func visibleLines(err error) string {
-	lines := strings.Split(err.Error(), "\n")
-	for i := range lines {
-		lines[i] = results.Visible(lines[i])
-	}
-	return strings.Join(lines, "\n")
 }
 
 // page serves the report of what is known now.

@@ -54,17 +54,17 @@ func Status(command string, stderr io.Writer, err error) int {
 		return StatusSignal + int(sig.Signal)
 	case errors.As(err, &exit):
 		if exit.Err != nil {
-			fmt.Fprintf(stderr, "%s: %s\n", command, visibleLines(exit.Err))
+			fmt.Fprintf(stderr, "%s: %s\n", command, VisibleLines(exit.Err))
 		}
 		return exit.Status
 	}
-	fmt.Fprintf(stderr, "%s: %s\n", command, visibleLines(err))
+	fmt.Fprintf(stderr, "%s: %s\n", command, VisibleLines(err))
 	return StatusIncomplete
 }
 
-// visibleLines is an error's text without anything that a terminal obeys: file
+// VisibleLines is an error's text without anything that a terminal obeys: file
 // names and lines of lists are other people's.
-func visibleLines(err error) string {
+func VisibleLines(err error) string {
 	lines := strings.Split(err.Error(), "\n")
 	for i, line := range lines {
 		lines[i] = results.Visible(line)

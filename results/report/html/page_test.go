@@ -50,9 +50,12 @@ func TestPagesOpen(t *testing.T) {
 		if got := p.names(); len(got) == 0 || p.status() != fmt.Sprintf("%d endpoints", len(got)) {
 			t.Errorf("%s: %d rows, and it says %q", name, len(got), p.status())
 		}
-		// Nothing is wider than the screen.
+		// Nothing is wider than the screen, and the timeline as high as its box.
 		for _, s := range []screen{wide, laptop, phone, pocket} {
 			p.do(chromedp.EmulateViewport(s.width, s.height))
+			if !ask[bool](p, `[...document.querySelectorAll(".scroll")].every(e => e.scrollHeight <= e.clientHeight)`) {
+				t.Errorf("%s: the timeline scrolls on a screen of %d", name, s.width)
+			}
 			if got := ask[int64](p, `document.documentElement.scrollWidth`); got > s.width {
 				t.Errorf("%s: %d wide on a screen of %d", name, got, s.width)
 			}
