@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"syscall"
 	"time"
@@ -134,7 +135,7 @@ func (a *attempt) failure(ctx context.Context, err error) *Error {
 		a.h.ClientCertRequired = true
 		return nil
 	}
-	if errors.Is(err, syscall.EADDRNOTAVAIL) && !hasSource(a.h.Addr) {
+	if e.Code == CodeShortage && !isVia(err) && errors.Is(err, syscall.EADDRNOTAVAIL) && !hasSource(a.h.Addr) {
 		e.Phase, e.Code = a.phase, CodeUnreachable
 	}
 	return e
@@ -234,6 +235,10 @@ func (c *client) take(a *attempt) {
 	if c.config.ServerName = a.h.ServerName; c.config.ServerName == "" {
 		// An address is never sent as a name (RFC 6066 §3), and an empty
 		// ServerName would be filled in by tls.Dialer.
-		c.config.ServerName = a.h.Addr.Addr().String()
+		addr := a.h.Addr.Addr()
+		if !addr.IsValid() {
+			addr = netip.IPv4Unspecified()
+		}
+		c.config.ServerName = addr.String()
 	}
 }

@@ -13,7 +13,8 @@ import (
 // NetDialer makes TCP connections in place of the Dialer's own way, through a
 // proxy or from another address; a [net.Dialer] is one. DialContext blocks until
 // ctx is done at the latest, which also bears the limit of the connect, and
-// is safe for concurrent use. Address is an IP address and a port. The Dialer
+// is safe for concurrent use. Address is an IP address and a port, or a name and a
+// port with RemoteNames. The Dialer
 // closes the connection; one that has SetLinger(int) is reset where nothing else
 // ends it at once.
 type NetDialer interface {
@@ -65,7 +66,7 @@ func (a *attempt) connect(ctx context.Context) (net.Conn, error) {
 	conn, err := dial(ctx, limit)
 	a.h.Timing.Connect = time.Since(a.start)
 	if err != nil {
-		if isTimeout(err) && limit != a.deadline && ctx.Err() == nil {
+		if !isVia(err) && isTimeout(err) && limit != a.deadline && ctx.Err() == nil {
 			err = &Error{Phase: PhaseConnect, Code: CodeTimeout, Err: errConnectTimeout}
 		}
 		return nil, err
@@ -90,13 +91,21 @@ func (a *attempt) dialWith(ctx context.Context, limit time.Time) (net.Conn, erro
 		limited, cancel = context.WithDeadline(ctx, limit)
 		defer cancel()
 	}
-	conn, err := a.d.NetDialer.DialContext(limited, "tcp", a.h.Addr.String())
+	conn, err := a.d.NetDialer.DialContext(limited, "tcp", a.address())
 	if err != nil {
 		return nil, err
 	}
 	setLinger(conn, 0)
 	a.stop = onCancel(ctx, func() { conn.Close() })
 	return conn, nil
+}
+
+// address returns what to connect to.
+func (a *attempt) address() string {
+	if a.h.Addr.Addr().IsValid() {
+		return a.h.Addr.String()
+	}
+	return a.endpoint.Address()
 }
 
 // open connects and speaks the endpoint's preamble, if it has one. Then conn is

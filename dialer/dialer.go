@@ -25,6 +25,9 @@ type Dialer struct {
 	// this machine directly, without keep-alive probes, as none lives long
 	// enough for the first.
 	NetDialer NetDialer
+	// RemoteNames leaves look-ups to the NetDialer, which gets a name for an
+	// address then; PublicOnly and Exclude, which must know the address, undo it.
+	RemoteNames bool
 	// Config is the client's TLS configuration; nil means [WideConfig]. Its
 	// ServerName, its InsecureSkipVerify and its callbacks are replaced: a
 	// probe takes every certificate and verifies none.
@@ -168,7 +171,7 @@ func (d *Dialer) Probe(ctx context.Context, e Endpoint, h *Handshake) error {
 func (d *Dialer) resolve(ctx context.Context, e *Endpoint, h *Handshake) ([]netip.Addr, *Error) {
 	*h = Handshake{ServerName: d.serverName(e)}
 	start := time.Now()
-	addrs, err := d.resolver.Lookup(ctx, e.Host)
+	addrs, err := d.addresses(ctx, e.Host)
 	h.Timing.Resolve = time.Since(start)
 	if err != nil {
 		return nil, classify(PhaseResolve, err)
@@ -185,11 +188,22 @@ func (d *Dialer) handshake(ctx context.Context, e *Endpoint, addrs []netip.Addr,
 			return nil
 		}
 		// Another address is worth a try only if this one took no connection.
-		if a.phase != PhaseConnect || failure.Phase == PhaseLocal || ctx.Err() != nil {
+		if a.phase != PhaseConnect || failure.Phase == PhaseLocal || failure.Phase == PhaseProxy || ctx.Err() != nil {
 			break
 		}
 	}
 	return d.climb(ctx, e, h, failure)
+}
+
+// addresses returns those that are to be dialed for a host, or one that is not
+// valid if the NetDialer is to find them.
+func (d *Dialer) addresses(ctx context.Context, host string) ([]netip.Addr, error) {
+	if d.RemoteNames && d.NetDialer != nil && !d.PublicOnly && d.Exclude == nil {
+		if _, err := netip.ParseAddr(host); err != nil {
+			return []netip.Addr{{}}, nil
+		}
+	}
+	return d.resolver.Lookup(ctx, host)
 }
 
 // Lookup returns the addresses of a host, the best first, as Probe would try

@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"certsweep/dialer/hello"
+	"certsweep/dialer/proxy"
 	"certsweep/dialer/starttls"
 )
 
@@ -23,6 +24,7 @@ type Phase string
 // what this machine refused, whatever the target is like.
 const (
 	PhaseResolve   Phase = "resolve"
+	PhaseProxy     Phase = "proxy"
 	PhaseConnect   Phase = "connect"
 	PhaseStartTLS  Phase = "starttls"
 	PhaseHandshake Phase = "handshake"
@@ -55,6 +57,12 @@ const (
 	CodeStartTLSRefused   Code = "starttls_refused"
 	CodeStartTLSInjection Code = "starttls_injection"
 
+	// A proxy's own failures, which say nothing of the target.
+	CodeProxyUnreachable Code = "proxy_unreachable"
+	CodeProxyAuth        Code = "proxy_auth"
+	CodeProxyRefused     Code = "proxy_refused"
+	CodeProxyFailed      Code = "proxy_failed"
+
 	// CodeShortage is a lack of descriptors, ports or memory on this machine.
 	// It says nothing of the target: wait and probe again.
 	CodeShortage Code = "shortage"
@@ -83,6 +91,9 @@ func classify(phase Phase, err error) *Error {
 	}
 	if preamble, ok := errors.AsType[*starttls.Error](err); ok {
 		return &Error{Phase: PhaseStartTLS, Code: startTLSCode(preamble.Kind), Err: preamble}
+	}
+	if via, ok := errors.AsType[*proxy.Error](err); ok {
+		return viaProxy(via)
 	}
 	e := &Error{Phase: phase, Code: CodeProtocol, Err: err}
 	errno, _ := errors.AsType[syscall.Errno](err)
@@ -129,6 +140,31 @@ func classify(phase Phase, err error) *Error {
 // HandshakeError describes an error of package hello, or of a connection, as
 // [Dialer.Probe] does if it ends a handshake.
 func HandshakeError(err error) *Error { return classify(PhaseHandshake, err) }
+
+// proxyFailures has what a proxy's failure is to a probe.
+var proxyFailures = map[proxy.Kind]Error{
+	proxy.Unreachable:       {Phase: PhaseProxy, Code: CodeProxyUnreachable},
+	proxy.Auth:              {Phase: PhaseProxy, Code: CodeProxyAuth},
+	proxy.Refused:           {Phase: PhaseProxy, Code: CodeProxyRefused},
+	proxy.Failed:            {Phase: PhaseProxy, Code: CodeProxyFailed},
+	proxy.TargetRefused:     {Phase: PhaseConnect, Code: CodeRefused},
+	proxy.TargetUnreachable: {Phase: PhaseConnect, Code: CodeUnreachable},
+}
+
+// isVia reports whether an error is of a proxy.
+func isVia(err error) bool {
+	_, ok := errors.AsType[*proxy.Error](err)
+	return ok
+}
+
+func viaProxy(err *proxy.Error) *Error {
+	e := proxyFailures[err.Kind]
+	e.Err = err
+	if errno, ok := errors.AsType[syscall.Errno](err); ok && isShortage(errno) {
+		e.Phase, e.Code = PhaseLocal, CodeShortage
+	}
+	return &e
+}
 
 // startTLSCode returns the code of a preamble's failure.
 func startTLSCode(kind starttls.Kind) Code {

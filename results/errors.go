@@ -6,6 +6,7 @@ package results
 const (
 	PhaseInput     = "input"
 	PhaseResolve   = "resolve"
+	PhaseProxy     = "proxy"
 	PhaseConnect   = "connect"
 	PhaseStartTLS  = "starttls"
 	PhaseHandshake = "handshake"
@@ -46,6 +47,10 @@ const (
 	CodeIncomplete       = "incomplete"
 	CodeBadKey           = "bad_key"
 	CodeTruncatedPackets = "truncated_packets"
+	CodeProxyUnreachable = "proxy_unreachable"
+	CodeProxyAuth        = "proxy_auth"
+	CodeProxyRefused     = "proxy_refused"
+	CodeProxyFailed      = "proxy_failed"
 	// CodeCanceled: the caller gave up.
 	CodeCanceled = "canceled"
 	// CodeShortage is a lack of this machine's own, which says nothing of the
@@ -61,7 +66,7 @@ const (
 
 // Phases lists the closed set of phases in its order.
 func Phases() []string {
-	return []string{PhaseInput, PhaseResolve, PhaseConnect, PhaseStartTLS, PhaseHandshake, PhaseLocal, PhaseCapture}
+	return []string{PhaseInput, PhaseResolve, PhaseProxy, PhaseConnect, PhaseStartTLS, PhaseHandshake, PhaseLocal, PhaseCapture}
 }
 
 // Codes lists the closed set of codes that a scan writes, in the order of
@@ -71,6 +76,7 @@ func Codes() []string {
 		CodeBadTarget, CodeLineTooLong, CodeDNSNotFound, CodeDNSTimeout, CodeDNSFailure, CodeTimeout, CodeRefused,
 		CodeReset, CodeUnreachable, CodeDenied, CodeDeniedAddress, CodeNotTLS, CodeBadRecord, CodeAlert, CodeProtocol, CodeEOF, CodeNoCertificate,
 		CodeTooLarge, CodeMemoryCap, CodeStartTLSRefused, CodeStartTLSInjection,
+		CodeProxyUnreachable, CodeProxyAuth, CodeProxyRefused, CodeProxyFailed,
 		CodeEncrypted, CodeResumed, CodeGap, CodeIncomplete, CodeBadKey, CodeTruncatedPackets, CodeCanceled, CodeShortage, CodeInternal,
 	}
 }
@@ -86,7 +92,7 @@ func (e *Error) Unreachable() bool {
 	switch e.Phase {
 	case PhaseResolve, PhaseConnect:
 		return e.Code != CodeCanceled
-	case PhaseInput, PhaseLocal:
+	case PhaseInput, PhaseProxy, PhaseLocal:
 		return false
 	}
 	switch e.Code {

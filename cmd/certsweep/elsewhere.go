@@ -23,6 +23,8 @@ var elsewhere = func() map[string]string {
 		{"-connect --connect -u -host --host -H --url --hostname", "write -t HOST:PORT, or just HOST:PORT."},
 		{"-l -list --list -i -iL -f --file --input --input-file --targets --targets-file --targets_in --hosts-file", "name the list without a flag: certsweep FILE."},
 		{"-showcerts --show-certificate --show-certificates -tc -tls-chain --tls-chain", "write --chain; with --pem, the certificates are in it."},
+		{"--interface --source-ip --src-ip --bind --bind-address -S -e", "write --source ADDRESS, or --source INTERFACE."},
+		{"-x --socks5 --socks5-hostname -px -socks5", "write --proxy socks5://HOST:PORT, or --proxy http://HOST:PORT."},
 		{"--next-protos -nextprotoneg", "write --alpn h2,http/1.1."},
 		{"-tls1 -tls1_1 -tls1_2 -tls1_3 --tls10 --tls11 --tls12 --tls13", "write --min-tls V --max-tls V."},
 		{"--tlsv1.0 --tlsv1.1 --tlsv1.2 --tlsv1.3 --min-version -min-version", "write --min-tls V."},

@@ -72,6 +72,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		{"certsweep/scanner", []string{"cmd", "scanner"}},
 		{"certsweep/dialer/dialertest", []string{"cmd/certsweep", "cmd/certsweep-queue"}},
 		{"certsweep/dialer/starttls", []string{"dialer"}},
+		{"certsweep/dialer/proxy", []string{"dialer", "cmd/internal/scan"}},
 		{"certsweep/dialer", []string{"cmd", "scanner", "dialer"}},
 		{"certsweep/results", []string{"cmd", "scanner", "results"}},
 		{"github.com/spf13/pflag", []string{"cmd/internal/flags"}},
@@ -112,7 +113,7 @@ func TestImportsRunOneWay(t *testing.T) {
 // a server is fingerprinted with hellos alone; and the servers of reach meet the
 // dialer in tests alone.
 func TestRoomsByThemselves(t *testing.T) {
-	rooms := map[string]int{"dialer/starttls": 0, "dialer/hello": 0, "results/certificate": 0, "results/revocation": 0, "dialer/fingerprint": 0, "scanner/list": 0}
+	rooms := map[string]int{"dialer/starttls": 0, "dialer/hello": 0, "results/certificate": 0, "results/revocation": 0, "dialer/fingerprint": 0, "scanner/list": 0, "dialer/proxy": 0}
 	neighbours := map[string]string{"dialer/fingerprint": "certsweep/dialer/hello"}
 	for _, f := range sourceFiles(t) {
 		if within(f.dir, "dialer/reach") {

@@ -37,7 +37,7 @@ var VersionNames = []string{"1.0", "1.1", "1.2", "1.3"}
 // Flags describes the flags that say what to scan, and how. A new one is a row
 // here, or in a file of its own with what it does.
 func (o *Options) Flags() []flags.Flag {
-	return slices.Concat(o.listFlags(), o.scanningFlags(), o.addressFlags(), o.handshakeFlags(), o.surveyFlags(), o.RecordFlags(), o.revocationFlags())
+	return slices.Concat(o.listFlags(), o.scanningFlags(), o.addressFlags(), o.networkFlags(), o.handshakeFlags(), o.surveyFlags(), o.RecordFlags(), o.revocationFlags())
 }
 
 // RecordFlags describes those of them that say what records are to have, wherever

@@ -18,6 +18,7 @@ type Options struct {
 	Files   []string
 	Targets []string
 	ListOptions
+	NetworkOptions
 
 	Concurrency                           int
 	Timeout, ConnectTimeout, DrainTimeout flags.Duration
@@ -108,6 +109,9 @@ func (o *Options) Validate(c *flags.Command) error {
 		return process.Usage("--target is empty")
 	}
 	if err := o.validateLists(c); err != nil {
+		return err
+	}
+	if err := o.checkProxy(); err != nil {
 		return err
 	}
 	if o.SNI != "" {

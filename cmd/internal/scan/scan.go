@@ -76,7 +76,13 @@ func (o *Options) Scanner() (*scanner.Scanner, *dialer.Dialer, error) {
 	if err := o.readExclusions(); err != nil {
 		return nil, nil, err
 	}
+	connector, remoteNames, err := o.connector()
+	if err != nil {
+		return nil, nil, err
+	}
 	d := &dialer.Dialer{
+		NetDialer:       connector,
+		RemoteNames:     remoteNames,
 		Config:          config,
 		Resolver:        &dialer.Resolver{Servers: o.Resolvers, Network: o.network()},
 		NoSNI:           o.NoSNI,
