@@ -327,7 +327,7 @@ func TestRevocationHostile(t *testing.T) {
 	if len(records) != len(targets) {
 		t.Errorf("%d records", len(records))
 	}
-	// Who is not trusted is not asked, and --public-only holds here too.
+	// Who is not trusted is not asked.
 	ca.crlURL = metadata.URL
 	target := serveCertificate(t, "inner.test", ca.issue("inner.test", 91))
 	other := newOpensslCA(t)

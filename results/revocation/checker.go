@@ -35,6 +35,10 @@ const (
 	maxAnswers = 16 << 10
 	// maxSources is how many URLs of a kind are asked for one certificate.
 	maxSources = 4
+	// freshness is how long an answer, or that there was none, is believed before
+	// it is asked for again: authorities have lists of a week that they replace
+	// within a day, and a scan may go on for ever.
+	freshness = time.Hour
 	// exemptLifetime is that of certificates whose issuers need not say anything of
 	// their revocation (CA/Browser Forum, baseline requirements §1.6.1,
 	// "short-lived").
@@ -51,8 +55,8 @@ type Fetch func(ctx context.Context, url string, request []byte) (io.ReadCloser,
 // the caller's. It returns at once.
 type Spawn func(func(context.Context))
 
-// Checker asks whether certificates were revoked, each list and each certificate
-// once. Fetch must be set; the other fields have useful zero values. A Checker is
+// Checker asks whether certificates were revoked, for each list and each
+// certificate once an hour at most. Fetch must be set; the other fields have useful zero values. A Checker is
 // safe for concurrent use and must not be changed once it was used. What it
 // remembers is bounded.
 type Checker struct {
@@ -72,11 +76,23 @@ type Checker struct {
 
 // answer is what came, or will come, of a request.
 type answer struct {
-	done chan struct{}
+	done  chan struct{}
+	begun time.Time
 	// Until done is closed, whoever closes it alone may touch these.
 	list *list
 	ocsp []byte
 	err  error
+	room int // for entries, of those of the Checker
+}
+
+// isOld reports whether an answer that came has to be asked for again.
+func (a *answer) isOld() bool {
+	select {
+	case <-a.done:
+		return time.Since(a.begun) >= freshness
+	default:
+		return false
+	}
 }
 
 // Result is what was found out about the certificates of a chain.
@@ -234,16 +250,16 @@ func (c *Checker) list(ctx context.Context, spawn Spawn, u string) *answer {
 			return err
 		}
 		defer body.Close()
-		taken := 0
 		a.list, err = readList(&capped{body, maxList}, func(n int) error {
-			taken += n
+			a.room += n
 			if c.entries.Add(int64(n)) > int64(c.maxEntries()) {
 				return errors.New("there is no room for the list")
 			}
 			return nil
 		})
 		if err != nil {
-			c.entries.Add(int64(-taken))
+			c.entries.Add(int64(-a.room))
+			a.room = 0
 		}
 		return err
 	})
@@ -304,8 +320,13 @@ func (r *capped) Read(p []byte) (int, error) {
 func (c *Checker) answer(ctx context.Context, spawn Spawn, key, u string, get func(context.Context, *answer) error) *answer {
 	c.mu.Lock()
 	a, known := c.answers[key]
+	if known && a.isOld() {
+		c.entries.Add(int64(-a.room))
+		delete(c.answers, key)
+		known = false
+	}
 	if !known {
-		a = &answer{done: make(chan struct{})}
+		a = &answer{done: make(chan struct{}), begun: time.Now()}
 		if c.answers == nil {
 			c.answers, c.hosts = make(map[string]*answer), make(map[string]chan struct{})
 			c.slots = make(chan struct{}, inFlight)

@@ -253,6 +253,33 @@ func TestCheckHasItsTime(t *testing.T) {
 	})
 }
 
+// TestCheckAsksAgain: a scan that goes on for ever does not go by an old list.
+func TestCheckAsksAgain(t *testing.T) {
+	w := newWorld(t)
+	none := w.list(t, func(l *x509.RevocationList) { l.RevokedCertificateEntries = nil })
+	some := w.list(t, nil)
+	synctest.Test(t, func(t *testing.T) {
+		requests := 0
+		c := &Checker{Fetch: func(context.Context, string, []byte) (io.ReadCloser, error) {
+			if requests++; requests%2 == 0 {
+				return io.NopCloser(bytes.NewReader(none)), nil
+			}
+			return io.NopCloser(bytes.NewReader(some)), nil
+		}}
+		for i := range 5 {
+			for range 3 {
+				if r := c.Check(t.Context(), nil, []*x509.Certificate{w.bad, w.root}, nil, w.now); (r.Status == Revoked) != (i%2 == 0) {
+					t.Errorf("in hour %d: %+v", i, r)
+				}
+			}
+			if requests != i+1 || c.entries.Load() != int64((1-i%2)*entriesAtOnce) {
+				t.Errorf("in hour %d: %d requests, room for %d entries", i, requests, c.entries.Load())
+			}
+			time.Sleep(freshness)
+		}
+	})
+}
+
 // TestCheckHoldsNoHostUp: a host that answers nothing holds up its own lists alone.
 func TestCheckHoldsNoHostUp(t *testing.T) {
 	w := newWorld(t)

@@ -20,7 +20,7 @@ func (o *Options) revocationFlags() []flags.Flag {
 	return []flags.Flag{
 		{Name: "revocation", To: &o.Revocation, Group: GroupTrust,
 			Text: "ask the issuers of trusted chains whether they have revoked a certificate: by the lists (CRLs) that the certificates name, or by OCSP",
-			More: "Each list is fetched once. This alone has certsweep connect to anything but targets and name servers; `--public-only`, `--resolver` and `--connect-timeout` hold for it too."},
+			More: "Each list is fetched once an hour at most. This alone has certsweep connect to anything but targets and name servers; `--public-only`, `--resolver` and `--connect-timeout` hold for it too."},
 	}
 }
 
