@@ -18,7 +18,7 @@ type subcommand struct {
 	run           func(*environment, []string) error
 	// describe says what flags it has; nil if it has none.
 	describe func() *flags.Command
-	words    []string // that its arguments may be, if they are no files
+	words    []string // that its arguments may be, if they are no files; those of help are the commands
 }
 
 // commands returns all commands, in the order in which to list them. A scan is
@@ -33,7 +33,7 @@ func commands() []subcommand {
 		{"completion", "print a completion script: bash, zsh, fish, powershell", (*environment).completion, nil, flags.Shells},
 		{"man", "print the manual page: certsweep man | man -l -", (*environment).manual, nil, nil},
 		{"version", "print the version", (*environment).printVersion, nil, nil},
-		{"help", "print this, or all of a command: certsweep help check", (*environment).help, nil, []string{"scan", "check", "pcap", "serve", "demo"}},
+		{"help", "print this, or all of a command: certsweep help check", (*environment).help, nil, nil},
 	}
 }
 

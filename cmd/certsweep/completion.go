@@ -10,7 +10,16 @@ import (
 // program describes certsweep as a whole.
 func program() *flags.Program {
 	p := &flags.Program{Name: "certsweep", Meaning: "scan TLS endpoints and check their certificates"}
+	var described []string
 	for _, c := range commands() {
+		if c.describe != nil {
+			described = append(described, c.name)
+		}
+	}
+	for _, c := range commands() {
+		if c.name == "help" {
+			c.words = described
+		}
 		p.Commands = append(p.Commands, flags.Subcommand{Name: c.name, Meaning: c.meaning, Describe: c.describe, Words: c.words})
 	}
 	return p

@@ -29,7 +29,7 @@ func (o *options) outputFlags() []flags.Flag {
 		{Name: "resume", To: &o.resume, Group: scan.GroupOutput, In: scan.OfScan, Common: scan.OfScan, Brief: "go on where FILE ends",
 			Text: "resume the scan of the same list that FILE is from"},
 		{Name: "progress", Argument: "WHEN", To: &o.progress, Group: scan.GroupOutput, In: scan.OfScan | scan.OfCheck | scan.OfPcap, Choices: []string{"auto", "always", "never"},
-			Text: "progress on standard error: `auto` (only on a terminal), `always` (without one, a plain line now and then), `never`"},
+			Text: "progress on standard error: `auto` (a bar on a terminal, else a line after 10 s and at growing distances), `always` (the same), `never`"},
 		{Name: "quiet", Shorthand: "q", To: &o.quiet, Group: scan.GroupOutput, In: scan.OfScan | scan.OfCheck | scan.OfPcap, Common: scan.OfScan, Text: "no progress, and no summary on standard error"},
 		{Name: "summary", Argument: "FILE", To: &o.summary, Group: scan.GroupOutput, In: scan.OfScan | scan.OfPcap, Kind: flags.File, Text: "write a summary in JSON to FILE"},
 		{Name: "debug-addr", Argument: "HOST:PORT", To: &o.debugAddr, Group: scan.GroupOutput, In: scan.OfScan,

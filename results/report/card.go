@@ -384,9 +384,9 @@ func day(t time.Time) string {
 // keyName says the kind of a key.
 func keyName(k certificate.PublicKey) string {
 	switch {
-	case k.Curve != "":
+	case k.Curve != "" && k.Curve != k.Algorithm:
 		return results.Visible(k.Algorithm + " " + k.Curve)
-	case k.Bits != 0 && k.Algorithm != "Ed25519":
+	case k.Bits != 0 && k.Curve == "" && k.Algorithm != "Ed25519":
 		return results.Visible(fmt.Sprintf("%s %d", k.Algorithm, k.Bits))
 	}
 	return results.Visible(k.Algorithm)
