@@ -59,7 +59,7 @@ func (o *Options) scanningFlags() []flags.Flag {
 			Text: "maximum data to read while draining"},
 		{Name: "max-memory", Argument: "SIZE", To: &o.MaxMemory, Group: GroupScanning, Default: "none",
 			Text: "memory limit of the whole process",
-			More: "It bounds the concurrent targets and sets Go's memory limit. If peers still fill it, fewer targets are in flight for a while; those that are cut for it are tried again, and only one that fills it alone has `memory_cap`."},
+			More: "`auto` is 85 % of what the control group, or the machine, has. It bounds the concurrent targets and sets Go's memory limit. If peers still fill it, fewer targets are in flight for a while; those that are cut for it are tried again, and only one that fills it alone has `memory_cap`."},
 		{Name: "rate", Argument: "N", To: &o.Rate, Group: GroupScanning, Default: "none", Common: OfScan,
 			Text: "maximum targets to begin in a second"},
 		{Name: "per-host", Argument: "N", To: &o.PerHost, Group: GroupScanning, Default: "none",

@@ -24,7 +24,7 @@ type Options struct {
 	Timeout, ConnectTimeout, DrainTimeout flags.Duration
 	DrainBytes                            flags.Size
 
-	MaxMemory flags.Size
+	MaxMemory memorySize
 	Rate      float64
 	PerHost   int
 	Retries   int
@@ -91,7 +91,7 @@ func (o *Options) Validate(c *flags.Command) error {
 		return process.Usage("--enumerate-timeout must be more than 0")
 	case o.DrainBytes == 0:
 		return process.Usage("--drain-bytes must be at least 1; --drain-timeout 0 turns draining off")
-	case o.MaxMemory != 0 && o.MaxMemory < leastMemory:
+	case o.MaxMemory != 0 && o.MaxMemory < memorySize(leastMemory):
 		return process.Usage("--max-memory must be at least %v", new(leastMemory))
 	case !(o.Rate >= 0) || o.PerHost < 0 || o.Retries < 0: // NaN is no rate
 		return process.Usage("--rate, --per-host and --retries must not be negative")
