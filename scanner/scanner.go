@@ -8,6 +8,7 @@ package scanner
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"net/netip"
 	"runtime"
@@ -85,9 +86,13 @@ type Scanner struct {
 	Idle func() error
 }
 
+// ErrNoProbe says that a Scanner has no Probe.
+var ErrNoProbe = errors.New("a Scanner without a Probe cannot scan")
+
 // Scan probes the targets and calls emit, on the caller's goroutine, with one
 // record for each, in the order in which they are done; for a prefix, several
-// ports or several addresses with one for each of them.
+// ports or several addresses with one for each of them. A target without a port is
+// probed on that of its STARTTLS protocol, or on 443.
 //
 // It returns when every target has its record: with the error of the sequence
 // where that ended with one, after the records of the targets before it. It
@@ -96,6 +101,9 @@ type Scanner struct {
 // To end a scan without losing any, close Stop. Nothing of
 // Scan outlives it but a sequence that blocks.
 func (s *Scanner) Scan(ctx context.Context, targets iter.Seq2[Target, error], emit func(*results.Record) error) error {
+	if s.Probe == nil {
+		return ErrNoProbe
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 
@@ -194,6 +202,9 @@ func (sc *scan) feed(targets iter.Seq2[Target, error]) error {
 		}
 		if err != nil {
 			return err
+		}
+		if t.Err == nil {
+			t.Endpoint = t.Endpoint.WithDefaultPort(defaultPort)
 		}
 		if t.Err == nil && sc.hosts != nil {
 			admitted, err := sc.hosts.admit(sc.turns, &t)
