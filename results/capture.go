@@ -17,6 +17,9 @@ type Capture struct {
 	// what precedes them.
 	OutOfOrder int   `json:"out_of_order"`
 	VLAN       []int `json:"vlan"` // the outer first
+	// JA3 is the fingerprint of the ClientHello; empty if it was not asked for, or
+	// not seen. That of the ServerHello is in Fingerprints.
+	JA3 string `json:"ja3,omitempty"`
 	// ClientCertificate and ClientChain are the client's, if they were asked for
 	// and it showed any.
 	ClientCertificate *certificate.Certificate   `json:"client_certificate,omitempty"`

@@ -83,6 +83,7 @@ func (o *pcapOptions) flags() []flags.Flag {
 		{Name: "unique", To: &o.unique, Common: scan.OfPcap, Text: "one record for each server, port, name and certificate, at the end",
 			More: "`capture.seen` counts the connections."},
 		{Name: "clients", To: &o.clients, Common: scan.OfPcap, Text: "add the certificates that clients showed"},
+		{Name: "fingerprint", To: &o.Survey.Fingerprint, Text: "add JA3 of the client and JA3S of the server"},
 		{Name: "as-of", Argument: "WHEN", To: &o.asOf, Common: scan.OfPcap, Text: "judge dates as of the `capture`, `now`, or a time such as 2026-11-26T12:00:00Z"},
 		{Name: "idle", Argument: "D", To: &o.idle, Text: "how long a connection may be without a packet, by the packets' time"},
 		{Name: "max-buffered-per-connection", Argument: "SIZE", To: &o.perConnection, Text: "maximum memory for one connection"},
@@ -220,7 +221,7 @@ func (e *environment) newCapture(o *pcapOptions) (*capture.Reader, error) {
 	}
 	r := &capture.Reader{
 		Recorder: scanner.Recorder{Verifier: verifier, Chain: o.Chain, PEM: o.PEM, AsOf: asOf},
-		Clients:  o.clients, Unique: o.unique, Idle: time.Duration(o.idle),
+		Clients:  o.clients, Fingerprint: o.Survey.Fingerprint, Unique: o.unique, Idle: time.Duration(o.idle),
 		MaxPerConnection: int64(o.perConnection), MaxTotal: int64(o.total),
 	}
 	if o.keylog == "" {

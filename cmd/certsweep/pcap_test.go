@@ -23,7 +23,7 @@ const demoCapture = "../../testdata/captures/demo.pcapng"
 // TestPcapRecords: records of captures are of the schema, and are read back.
 func TestPcapRecords(t *testing.T) {
 	t.Parallel()
-	out, err := command("pcap", "-q", "--trust", "none", "--chain", "--pem", "--clients", demoCapture).Output()
+	out, err := command("pcap", "-q", "--trust", "none", "--chain", "--pem", "--clients", "--fingerprint", demoCapture).Output()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,10 +28,11 @@ func (e *Enumerator) JA3S(ctx context.Context) (string, error) {
 	if got.Version == 0 {
 		return "", err
 	}
-	return hashJA3S(&got), nil
+	return HashJA3S(&got), nil
 }
 
-func hashJA3S(r *hello.Result) string {
+// HashJA3S returns the JA3S fingerprint of the ServerHello that r has.
+func HashJA3S(r *hello.Result) string {
 	// The version is the one in the message itself, which TLS 1.3 does not have.
 	version := min(r.Version, versionTLS12)
 	types := make([]string, len(r.Extensions))

@@ -75,8 +75,19 @@ func TestJA3S(t *testing.T) {
 	// MD5 of "771,49200,65281-23", by md5sum.
 	const want = "fd4bc6cea4877646ccd62f0792ec0b62"
 	for _, version := range []uint16{versionTLS12, versionTLS13} {
-		if got := hashJA3S(&hello.Result{Version: version, CipherSuite: 0xC030, Extensions: []uint16{65281, 23}}); got != want {
+		if got := HashJA3S(&hello.Result{Version: version, CipherSuite: 0xC030, Extensions: []uint16{65281, 23}}); got != want {
 			t.Errorf("%#x: %s", version, got)
 		}
+	}
+}
+
+func TestJA3(t *testing.T) {
+	h := &hello.ClientHello{Offer: hello.Offer{
+		Version: versionTLS12, CipherSuites: []uint16{0x2A2A, 0x1301, 0xC02B}, Groups: []uint16{0xFAFA, 29, 23},
+		Extensions: []hello.Extension{{Type: 0x1A1A}, {Type: 0}, {Type: extensionPointFormats, Data: []byte{1, 0}}, {Type: 10}},
+	}}
+	// MD5 of "771,4865-49195,0-11-10,29-23,0", by md5sum.
+	if got := HashJA3(h); got != "34a400d45bba9874667caa8dd9a3efd1" {
+		t.Error(got)
 	}
 }

@@ -33,6 +33,8 @@ type Reader struct {
 	Keys *KeyLog
 	// Clients adds the client's certificate.
 	Clients bool
+	// Fingerprint adds JA3 and JA3S.
+	Fingerprint bool
 	// Unique has one record, made at the end, for all connections with the same
 	// server, port, name, leaf and outcome.
 	Unique bool

@@ -125,7 +125,7 @@ func TestFormats(t *testing.T) {
 			if err := errors.Join(r.Read(1, "", in, emit), r.End(emit)); err != nil || len(got) != 1 {
 				t.Fatalf("%s: %d records, %v", name, len(got), err)
 			}
-			if leafOf(got[0]) != fingerprint(leaf) || !got[0].Time.Equal(start.Add(4*time.Millisecond)) || r.Counts.Packets != int64(len(frames)) {
+			if leafOf(got[0]) != leafSHA256(leaf) || !got[0].Time.Equal(start.Add(4*time.Millisecond)) || r.Counts.Packets != int64(len(frames)) {
 				t.Errorf("%s: %+v at %v, %d packets", name, got[0].Error, got[0].Time, r.Counts.Packets)
 			}
 		}
@@ -299,7 +299,7 @@ func TestEncapsulations(t *testing.T) {
 			w.shut()
 			r := &Reader{}
 			records, err := read(t, r, pcapOf(t, e.link, w.frames))
-			if err != nil || len(records) != 1 || leafOf(records[0]) != fingerprint(leaf) || records[0].Capture.Client != ends[0] {
+			if err != nil || len(records) != 1 || leafOf(records[0]) != leafSHA256(leaf) || records[0].Capture.Client != ends[0] {
 				t.Errorf("%s of %s: %d records, %v, %+v", name, ends[0], len(records), err, r.Counts)
 				continue
 			}
@@ -354,7 +354,7 @@ func TestFragmented(t *testing.T) {
 		}
 		r := &Reader{}
 		records, err := read(t, r, pcapOf(t, layers.LinkTypeRaw, frames))
-		if err != nil || len(records) != 1 || leafOf(records[0]) != fingerprint(leaf) || r.Counts.Fragments == 0 {
+		if err != nil || len(records) != 1 || leafOf(records[0]) != leafSHA256(leaf) || r.Counts.Fragments == 0 {
 			t.Errorf("%s: %d records, %v, %+v", ends[0], len(records), err, r.Counts)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 	"certsweep/results"
 )
 
-func fingerprint(c tls.Certificate) string {
+func leafSHA256(c tls.Certificate) string {
 	sum := sha256.Sum256(c.Certificate[0])
 	return hex.EncodeToString(sum[:])
 }
@@ -66,11 +66,11 @@ func TestHandshakes(t *testing.T) {
 		"resumed under TLS 1.3": {client: &tls.Config{ServerName: "captured.example"}, again: true, code: results.CodeResumed},
 		"client certificates under TLS 1.2": {client: &tls.Config{Certificates: []tls.Certificate{own}}, server: &tls.Config{MaxVersion: tls.VersionTLS12, ClientAuth: tls.RequireAnyClientCert}, leaf: true,
 			check: func(r *results.Record) bool {
-				return r.Capture.ClientCertificate.FingerprintSHA256 == fingerprint(own) && r.TLS.ClientCertRequested
+				return r.Capture.ClientCertificate.FingerprintSHA256 == leafSHA256(own) && r.TLS.ClientCertRequested
 			}},
 		"client certificates under TLS 1.3": {client: &tls.Config{Certificates: []tls.Certificate{own}}, server: &tls.Config{ClientAuth: tls.RequireAnyClientCert}, keys: true, leaf: true,
 			check: func(r *results.Record) bool {
-				return r.Capture.ClientCertificate.FingerprintSHA256 == fingerprint(own) && r.TLS.ClientCertRequested
+				return r.Capture.ClientCertificate.FingerprintSHA256 == leafSHA256(own) && r.TLS.ClientCertRequested
 			}},
 		"no client certificate under TLS 1.2": {server: &tls.Config{MaxVersion: tls.VersionTLS12, ClientAuth: tls.RequireAnyClientCert}, leaf: true,
 			check: func(r *results.Record) bool { return r.TLS.ClientCertRequired && r.Capture.ClientCertificate == nil }},
@@ -99,7 +99,7 @@ func TestHandshakes(t *testing.T) {
 				r.Keys = keysOf(t, d)
 			}
 			got := readOne(t, r, d.connection(client, server))
-			if codeOf(got) != test.code || (leafOf(got) == fingerprint(leaf)) != test.leaf {
+			if codeOf(got) != test.code || (leafOf(got) == leafSHA256(leaf)) != test.leaf {
 				t.Errorf("error %+v, leaf %q", got.Error, leafOf(got))
 			}
 			if got.Host != "198.51.100.9" || got.IP != got.Host || got.Port != 443 || got.Line != 1 || got.Input != "test.pcap" || got.Capture.Client != client {
@@ -142,7 +142,7 @@ func TestDisorder(t *testing.T) {
 				frames[i].at = start.Add(time.Duration(i) * time.Millisecond)
 			}
 			got := readOne(t, &Reader{Keys: keysFor(t, d, version)}, frames)
-			if got.Status != results.StatusOK || leafOf(got) != fingerprint(leaf) || got.SNI != "captured.example" || !got.TLS.KeyProved {
+			if got.Status != results.StatusOK || leafOf(got) != leafSHA256(leaf) || got.SNI != "captured.example" || !got.TLS.KeyProved {
 				t.Errorf("%x, seed %d: %+v, leaf %q, %+v", version, seed, got.Error, leafOf(got), got.Capture)
 			}
 		}
@@ -173,7 +173,7 @@ func TestFirstCopyWins(t *testing.T) {
 				frames = append(frames, second[4+rng.IntN(i-3)])
 			}
 		}
-		if got := readOne(t, &Reader{}, frames); leafOf(got) != fingerprint(leaf) {
+		if got := readOne(t, &Reader{}, frames); leafOf(got) != leafSHA256(leaf) {
 			t.Errorf("seed %d: %+v, %q", seed, got.Error, leafOf(got))
 		}
 	}
@@ -194,7 +194,7 @@ func TestReusedPorts(t *testing.T) {
 	dialogues := make([]*dialogue, len(leaves))
 	for i := range leaves {
 		dialogues[i] = converse(t, &tls.Config{}, &tls.Config{MaxVersion: tls.VersionTLS12, Certificates: leaves[i : i+1]})
-		want[fingerprint(leaves[i])] = true
+		want[leafSHA256(leaves[i])] = true
 	}
 	at := start
 	for i := range connections {
@@ -218,7 +218,7 @@ func TestReusedPorts(t *testing.T) {
 		t.Fatalf("%d records, %v", len(records), err)
 	}
 	for i, r := range records {
-		if leafOf(r) != fingerprint(leaves[i%len(leaves)]) {
+		if leafOf(r) != leafSHA256(leaves[i%len(leaves)]) {
 			t.Errorf("connection %d: %+v, %q", i, r.Error, leafOf(r))
 		}
 	}

@@ -149,6 +149,11 @@ func (r *Reader) data(f *flow, s *segment, seq uint32, at found) {
 func (r *Reader) keep(f *flow, s *segment, seq uint32, p []byte) {
 	side := &f.sides[s.from]
 	side.cut = side.cut || s.missing > 0
+	if !side.synced && len(side.held) > 0 {
+		if apart := int(int32(seq - side.held[0].seq)); max(apart, -apart) > maxAhead {
+			side.forget() // runs are in order only if they are near each other
+		}
+	}
 	if side.hold(seq, p, side.reading) && (side.reading || side.heldFor <= maxSearchHeld) {
 		return
 	}

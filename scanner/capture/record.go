@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"certsweep/dialer"
+	"certsweep/dialer/fingerprint"
 	"certsweep/dialer/hello"
 	"certsweep/results"
 	"certsweep/results/certificate"
@@ -68,6 +69,12 @@ func (r *Reader) finish(f *flow, end string) {
 	}
 	if r.Clients && len(o.ClientCertificates) > 0 {
 		r.addClient(record, o.ClientCertificates)
+	}
+	if r.Fingerprint && o.HelloSeen {
+		record.Capture.JA3 = fingerprint.HashJA3(&o.Hello)
+	}
+	if r.Fingerprint && o.ServerHelloSeen {
+		record.Fingerprints = &results.Fingerprints{JA3S: fingerprint.HashJA3S(&o.Result)}
 	}
 	if r.unique != nil {
 		r.err = r.unique.add(record, r.emit)

@@ -74,7 +74,7 @@ func TestStartTLS(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || len(records) != 1 || leafOf(records[0]) != fingerprint(leaf) || records[0].StartTLS != test.starttls || records[0].SNI != "captured.example" {
+			if err != nil || len(records) != 1 || leafOf(records[0]) != leafSHA256(leaf) || records[0].StartTLS != test.starttls || records[0].SNI != "captured.example" {
 				t.Errorf("%d records, %v: %+v", len(records), err, records)
 			}
 		})
@@ -91,7 +91,7 @@ func TestSmallSegments(t *testing.T) {
 		w.mss = size
 		w.open()
 		w.say(d.all)
-		if got := readOne(t, &Reader{}, w.frames); leafOf(got) != fingerprint(leaf) || got.SNI != "captured.example" {
+		if got := readOne(t, &Reader{}, w.frames); leafOf(got) != leafSHA256(leaf) || got.SNI != "captured.example" {
 			t.Errorf("%d bytes each: %+v", size, got.Error)
 		}
 	}
