@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -109,13 +108,8 @@ func newChaos(t *testing.T, random *rand.Rand, n int) *chaos {
 		t.Fatal(err)
 	}
 	t.Cleanup(farm.Close)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener.Close()
 	c := &chaos{
-		t: t, random: random, dir: t.TempDir(), url: "nats://" + listener.Addr().String(), truth: make(map[string]string), running: make(map[string]*child),
+		t: t, random: random, dir: t.TempDir(), url: "nats://" + freeAddress(t), truth: make(map[string]string), running: make(map[string]*child),
 	}
 	dead := farm.Endpoint("refused").Addr
 	var list strings.Builder

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -98,6 +99,13 @@ func (o *workOptions) options(spec *queue.Spec, own []string, caFile string) (*s
 	options := scan.New()
 	c := describe("work", "")
 	c.Groups, c.Flags = scan.Groups, scanFlags(&options, func(string) bool { return true })
+	for _, arg := range spec.Flags {
+		name, _, _ := strings.Cut(strings.TrimPrefix(arg, "--"), "=")
+		// A job must not make a worker send its files to where it likes.
+		if slices.Contains(slices.Concat(putOwn, workOwn, []string{"ca-file"}), name) {
+			return nil, fmt.Errorf("the job sets --%s, which is not a job's to set", name)
+		}
+	}
 	args := slices.Concat(spec.Flags, own)
 	if caFile != "" {
 		args = append(args, "--ca-file="+caFile)
