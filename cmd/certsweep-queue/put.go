@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"runtime/debug"
 	"slices"
 
 	"golang.org/x/term"
@@ -24,6 +25,9 @@ var (
 	// lies in a queue.
 	workOwn = []string{"concurrency", "max-memory", "resolver", "cert", "key"}
 )
+
+// putPercent is the collector's, for put.
+const putPercent = 50
 
 // putOptions holds the flags of put.
 type putOptions struct {
@@ -109,6 +113,10 @@ func (o *putOptions) run(e *environment, c *flags.Command) error {
 		return err
 	}
 	defer client.Close()
+	if os.Getenv("GOGC") == "" {
+		// What is read is sent and forgotten: the heap need not grow for it.
+		debug.SetGCPercent(putPercent)
+	}
 	before := stamps(o.scan.Files)
 	targets := o.scan.Complete()(scan.NotEmpty(in.Targets()))
 	report, err := client.Put(e.stop, o.job, spec, readable(targets), func() error { return unchanged(before) })

@@ -34,7 +34,6 @@ type workOptions struct {
 	scan    scan.Options
 	any     bool
 	metrics string
-	names   []string // of the flags that were given
 }
 
 func (e *environment) work() (*flags.Command, *common, func() error) {
@@ -128,7 +127,6 @@ type worker struct {
 	name   string
 	counts counts
 	told   map[string]string // what was said of each job
-	said   bool
 }
 
 // counts are what a worker has done.
@@ -278,18 +276,27 @@ func (w *worker) checkClock(job *queue.Job) error {
 	if err != nil {
 		return w.patience(err)
 	}
+	remark, err := judgeClock(ahead)
+	if remark != "" {
+		w.tell("", "%s", remark)
+	}
+	return err
+}
+
+// judgeClock says what to make of a clock that is ahead of the server's.
+func judgeClock(ahead time.Duration) (remark string, err error) {
 	off, way := ahead.Abs().Round(time.Second), "ahead of"
 	if ahead < 0 {
 		way = "behind"
 	}
 	switch {
 	case off > clockLimit:
-		return process.Fail(process.StatusIncomplete, fmt.Errorf(
+		return "", process.Fail(process.StatusIncomplete, fmt.Errorf(
 			"this machine's clock is %v %s the server's, and what a certificate has left is counted by it: set it right (NTP)", off, way))
 	case off > clockWarning:
-		w.tell("", "this machine's clock is %v %s the server's", off, way)
+		remark = fmt.Sprintf("this machine's clock is %v %s the server's", off, way)
 	}
-	return nil
+	return remark, nil
 }
 
 // scanner builds the job's scanner.

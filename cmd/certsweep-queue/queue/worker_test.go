@@ -219,7 +219,7 @@ func TestPoison(t *testing.T) {
 			}
 			return refuse(ctx, e, h)
 		}}}
-		err = w.Run(ctx)
+		_ = w.Run(ctx) // it dies, or has nothing to say
 		if done, err = j.Done(t.Context()); err != nil {
 			t.Fatal(err)
 		}
