@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -29,6 +30,7 @@ type attempt struct {
 	phase    Phase     // where it is
 	start    time.Time // of the phase
 	sentCert bool      // and got one
+	classic  bool      // it offers no post-quantum group
 }
 
 // newAttempt returns the attempt at an endpoint's address that h has.
@@ -57,7 +59,7 @@ func (a *attempt) run(ctx context.Context) *Error {
 //
 //go:noinline
 func (a *attempt) begin() {
-	a.client = a.d.clients.Get().(*client)
+	a.client = a.clients().Get().(*client)
 	a.client.take(a)
 	a.tls = tls.Client(a.conn, a.client.config)
 	if !a.d.NoRescue && !a.deadline.IsZero() && len(a.d.rungs) > 0 {
@@ -70,6 +72,14 @@ func (a *attempt) begin() {
 // so that there is nothing to rescue.
 func (a *attempt) certified() {
 	rawConn(a.conn).SetDeadline(a.deadline)
+}
+
+// clients returns where the attempt's client is from.
+func (a *attempt) clients() *sync.Pool {
+	if a.classic {
+		return &a.d.classic
+	}
+	return &a.d.clients
 }
 
 // end gives back what the attempt had, and says what its error means.
@@ -90,7 +100,7 @@ func (a *attempt) end(ctx context.Context, err error) *Error {
 		rawConn(a.conn).Close()
 	}
 	if a.client != nil {
-		a.d.clients.Put(a.client)
+		a.clients().Put(a.client)
 		a.client = nil
 	}
 	return failure
@@ -184,7 +194,7 @@ func (d *Dialer) newClient() *client {
 	certificates := c.config.Certificates
 	c.config.VerifyConnection = func(state tls.ConnectionState) error {
 		c.attempt.h.keep(&state)
-		c.attempt.h.PostQuantumOffered = d.offersPostQuantum
+		c.attempt.h.PostQuantumOffered = d.offersPostQuantum && !c.attempt.classic
 		c.attempt.certified()
 		if state.Version < tls.VersionTLS13 && !strings.HasPrefix(hello.SuiteName(state.CipherSuite), "TLS_RSA_") {
 			c.config.KeyLogWriter = &proof{c, c.keyLog}

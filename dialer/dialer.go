@@ -82,6 +82,7 @@ type Dialer struct {
 	base       *tls.Config
 	resolver   *Resolver
 	clients    sync.Pool // of *client
+	classic    sync.Pool // of those without a post-quantum group
 	rescues    chan struct{}
 	alternates chan struct{}
 	rungs      []rung
@@ -126,6 +127,11 @@ func (d *Dialer) init() {
 		d.base.ClientSessionCache = nil
 
 		d.clients.New = func() any { return d.newClient() }
+		d.classic.New = func() any {
+			c := d.newClient()
+			c.config.CurvePreferences = ClassicGroups()
+			return c
+		}
 		d.rescues = make(chan struct{}, rescuesInFlight)
 		d.alternates = make(chan struct{}, alternatesInFlight)
 		d.rungs = newRungs(d.base)

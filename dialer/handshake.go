@@ -17,7 +17,9 @@ type Method string
 const (
 	MethodHandshake Method = "handshake"
 	MethodHello13   Method = "hello13"
+	MethodHello12   Method = "hello12"
 	MethodHello10   Method = "hello10"
+	MethodSSL2      Method = "ssl2"
 	// MethodCapture is somebody else's handshake, out of a packet capture.
 	MethodCapture Method = "capture"
 )
@@ -38,6 +40,12 @@ type Handshake struct {
 	// Group is the key exchange group, 0 where it is unknown or there is none.
 	Group tls.CurveID
 	ALPN  string
+	// CipherName names the cipher if CipherSuite cannot: one of those that an SSL
+	// 2.0 server offers.
+	CipherName string
+	// HelloIntolerant says that the server answered no hello with a post-quantum
+	// key share, which takes two segments, and completed the handshake without.
+	HelloIntolerant bool
 	// PostQuantumOffered says that the hello which these fields are from
 	// offered a post-quantum group, so that its absence is the server's doing.
 	PostQuantumOffered bool

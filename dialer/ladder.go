@@ -3,6 +3,8 @@ package dialer
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -33,19 +35,123 @@ func (d *Dialer) climb(ctx context.Context, e *Endpoint, h *Handshake, failure *
 	if len(h.Certificates) > 0 || failure.Phase != PhaseHandshake || ctx.Err() != nil {
 		return failure
 	}
-	if h.ServerName != "" && failure.Code == CodeAlert && (failure.Alert == alertUnrecognizedName || failure.Alert == alertInternalError) {
-		nameless := Handshake{Addr: h.Addr, Timing: Timing{Resolve: h.Timing.Resolve}}
-		err := d.newAttempt(ctx, e, &nameless).run(ctx)
-		if err != nil && len(nameless.Certificates) == 0 && failure.Alert == alertUnrecognizedName {
-			// The name is what it refused, so a hello by hand goes without too.
-			err = d.rescue(ctx, e, &nameless, err)
+	named := h.ServerName != ""
+	if named && refusesName(failure) {
+		if err, ok := d.nameless(ctx, e, h, failure); ok {
+			return err
 		}
-		if err == nil || len(nameless.Certificates) > 0 || err.Code == CodeShortage {
-			*h = nameless
+		named = false
+	}
+	err := d.rescue(ctx, e, h, failure, d.rungs)
+	switch {
+	case len(h.Certificates) > 0:
+		return d.askSmaller(ctx, e, h, err)
+	case named && err == failure && !d.NoRescue && mayRefuseName(failure):
+		if err, ok := d.nameless(ctx, e, h, failure); ok {
 			return err
 		}
 	}
-	return d.rescue(ctx, e, h, failure)
+	return err
+}
+
+// refusesName reports whether a server's alert is about the name that it was asked
+// for: OpenSSL and nginx answer internal_error, Python access_denied.
+func refusesName(failure *Error) bool {
+	if failure.Code != CodeAlert {
+		return false
+	}
+	switch failure.Alert {
+	case alertUnrecognizedName, alertInternalError, alertAccessDenied:
+		return true
+	}
+	return false
+}
+
+// mayRefuseName reports whether the name may be what the server did not like, as
+// nothing else was found to be: Node.js closes, and some send what they send for
+// any reason.
+func mayRefuseName(failure *Error) bool {
+	switch failure.Code {
+	case CodeEOF, CodeReset:
+		return true
+	case CodeAlert:
+		return failure.Alert == alertHandshakeFailure || failure.Alert == alertDecodeError
+	}
+	return false
+}
+
+// nameless asks again without a server name. ok is false if that changed nothing.
+func (d *Dialer) nameless(ctx context.Context, e *Endpoint, h *Handshake, failure *Error) (err *Error, ok bool) {
+	if ctx.Err() != nil {
+		return failure, false
+	}
+	nameless := Handshake{Addr: h.Addr, Timing: Timing{Resolve: h.Timing.Resolve}}
+	err = d.newAttempt(ctx, e, &nameless).run(ctx)
+	if err != nil && len(nameless.Certificates) == 0 {
+		// If the name is what it refused, hellos by hand go without too.
+		if failure.Alert == alertUnrecognizedName {
+			err = d.rescue(ctx, e, &nameless, err, d.rungs)
+		} else if err.Code != failure.Code || err.Alert != failure.Alert {
+			err = d.rescue(ctx, e, &nameless, err, d.rungs[:min(1, len(d.rungs))])
+		}
+	}
+	if err == nil || len(nameless.Certificates) > 0 || err.Code == CodeShortage {
+		*h = nameless
+		return err, true
+	}
+	return failure, false
+}
+
+// askSmaller asks crypto/tls again if what it is that the server did not like may
+// be the size of its hello: with a post-quantum share it takes two segments, and
+// the hello by hand that was answered takes one. What then completes is the
+// handshake of a server that does not bear what browsers send.
+func (d *Dialer) askSmaller(ctx context.Context, e *Endpoint, h *Handshake, failure *Error) *Error {
+	if !d.offersPostQuantum || h.Method != MethodHello13 || !mayBeSize(failure) || ctx.Err() != nil || !d.speaks(h) {
+		return failure
+	}
+	// Whoever answers now what it did not before is flaky, which is the caller's to
+	// try again for.
+	for _, classic := range []bool{false, true} {
+		again := Handshake{Addr: h.Addr, ServerName: h.ServerName, Timing: Timing{Resolve: h.Timing.Resolve}}
+		a := d.newAttempt(ctx, e, &again)
+		a.classic = classic
+		err := a.run(ctx)
+		switch {
+		case err != nil && err.Code == CodeShortage:
+			return err
+		case classic && err == nil:
+			again.HelloIntolerant = true
+			*h = again
+			return nil
+		case !classic && (err == nil || !mayBeSize(err)):
+			return failure
+		}
+	}
+	return failure
+}
+
+// mayBeSize reports whether a failure is what a hello of two segments gets from a
+// server, or something before it, that reads one.
+func mayBeSize(failure *Error) bool {
+	switch failure.Code {
+	case CodeEOF, CodeReset, CodeTimeout:
+		return true
+	case CodeAlert:
+		return failure.Alert != alertHandshakeFailure && stumbled(failure.Alert)
+	}
+	return false
+}
+
+// speaks reports whether crypto/tls may well complete what a hello by hand began:
+// it has the suite, and takes the key.
+func (d *Dialer) speaks(h *Handshake) bool {
+	if h.Version < tls.VersionTLS10 {
+		return false
+	}
+	has := h.Version == tls.VersionTLS13 && h.CipherSuite <= tls.TLS_CHACHA20_POLY1305_SHA256 || slices.Contains(d.base.CipherSuites, h.CipherSuite)
+	_, err := x509.ParseCertificate(h.Certificates[0])
+	return has && err == nil
 }
 
 // rescuable reports whether another hello may show what this one did not: the
@@ -75,14 +181,17 @@ func stumbled(alert uint8) bool {
 	return false
 }
 
-// rescue sends the hellos made by hand where they may help, one rung after the
-// other: the next only where the server may have stumbled over the form of the one
-// before.
-func (d *Dialer) rescue(ctx context.Context, e *Endpoint, h *Handshake, failure *Error) *Error {
-	if d.NoRescue || !rescuable(failure) {
+// rescue sends hellos made by hand where they may help, one rung after the other:
+// the next only where the server may have stumbled over the form of the one before.
+func (d *Dialer) rescue(ctx context.Context, e *Endpoint, h *Handshake, failure *Error, rungs []rung) *Error {
+	if d.NoRescue || !rescuable(failure) && !saysSSL2(failure) {
 		return failure
 	}
-	for _, rung := range d.rungs {
+	if saysSSL2(failure) {
+		return d.askSSL2(ctx, e, h, failure)
+	}
+	last := failure
+	for _, rung := range rungs {
 		d.rescued.Add(1)
 		if failure.Alert == alertNoApplicationProtocol {
 			// The protocols are what it refused.
@@ -94,6 +203,7 @@ func (d *Dialer) rescue(ctx context.Context, e *Endpoint, h *Handshake, failure 
 			return failure
 		}
 		failed := classify(PhaseHandshake, err)
+		last = failed
 		switch failed.Code {
 		case CodeShortage:
 			return failed
@@ -106,67 +216,81 @@ func (d *Dialer) rescue(ctx context.Context, e *Endpoint, h *Handshake, failure 
 			if stumbled(failed.Alert) {
 				continue
 			}
+		case CodeNotTLS:
+			if saysSSL2(failed) {
+				return d.askSSL2(ctx, e, h, failure)
+			}
 		}
 		return failure
+	}
+	if len(rungs) == len(d.rungs) && last.Code == CodeAlert && last.Alert == alertProtocolVersion {
+		// It has none of the versions from SSL 3.0 on.
+		return d.askSSL2(ctx, e, h, failure)
 	}
 	return failure
 }
 
-// rung is a hello made by hand.
-type rung struct {
-	method Method
-	offer  hello.Offer
+// saysSSL2 reports whether what answered a hello of TLS is an error of SSL 2.0: a
+// record of three bytes, the first of them zero.
+func saysSSL2(failure *Error) bool {
+	var first []byte
+	if header, ok := errors.AsType[tls.RecordHeaderError](failure.Err); ok {
+		first = header.RecordHeader[:]
+	} else if notTLS, ok := errors.AsType[*hello.NotTLSError](failure.Err); ok {
+		first = notTLS.First
+	}
+	return len(first) >= 3 && first[0] == 0x80 && first[1] == 3 && first[2] == 0
 }
 
-// newRungs returns the hellos to try, within what config offers: versions,
-// protocols, and whether post-quantum groups are among them. That its versions
-// begin at TLS 1.0 is as low as crypto/tls goes, and no limit.
-func newRungs(config *tls.Config) []rung {
-	least := config.MinVersion
-	if least <= tls.VersionTLS10 {
-		least = 0
+// askSSL2 sends the hello of SSL 2.0, whose server shows its certificate at once.
+func (d *Dialer) askSSL2(ctx context.Context, e *Endpoint, h *Handshake, failure *Error) *Error {
+	if !offersSSL2(d.base) || ctx.Err() != nil {
+		return failure
 	}
-	var rungs []rung
-	for _, r := range []rung{{MethodHello13, hello.Hello13()}, {MethodHello10, hello.Hello10()}} {
-		offer, ok := r.offer.Limit(least, config.MaxVersion)
-		if !ok {
-			continue
+	d.rescued.Add(1)
+	var got hello.Result
+	var kinds []string
+	err := d.exchange(ctx, e, h.Addr, func(conn net.Conn) (err error) {
+		got, kinds, err = hello.FetchSSL2(conn)
+		return err
+	})
+	if len(got.Certificates) > 0 {
+		h.keepRescued(&rung{method: MethodSSL2}, &got)
+		if len(kinds) > 0 {
+			h.CipherName = kinds[0]
 		}
-		if r.method == MethodHello13 {
-			offer.ALPN = config.NextProtos
-		}
-		if !hasPostQuantum(config.CurvePreferences) {
-			offer = offer.WithoutPostQuantum()
-		}
-		rungs = append(rungs, rung{r.method, offer})
+	} else if failed := classify(PhaseHandshake, err); failed.Code == CodeShortage {
+		return failed
 	}
-	return rungs
-}
-
-// hasPostQuantum reports whether groups that a configuration prefers have a
-// post-quantum one; the default ones do.
-func hasPostQuantum(groups []tls.CurveID) bool {
-	return len(groups) == 0 || slices.ContainsFunc(groups, func(group tls.CurveID) bool { return hello.IsPostQuantum(uint16(group)) })
+	return failure
 }
 
 // fetch makes a connection of its own for one hello. The answer takes a place as
 // soon as it begins, and not before: who never answers has none.
-func (d *Dialer) fetch(ctx context.Context, e *Endpoint, addr netip.AddrPort, client *hello.Client, places chan struct{}) (hello.Result, error) {
+func (d *Dialer) fetch(ctx context.Context, e *Endpoint, addr netip.AddrPort, client *hello.Client, places chan struct{}) (got hello.Result, err error) {
+	err = d.exchange(ctx, e, addr, func(conn net.Conn) (err error) {
+		answer := &answerConn{Conn: conn, ctx: ctx, places: places}
+		defer answer.leave()
+		got, err = client.Fetch(answer)
+		return err
+	})
+	return got, err
+}
+
+// exchange has use send something on a connection of its own, and read.
+func (d *Dialer) exchange(ctx context.Context, e *Endpoint, addr netip.AddrPort, use func(net.Conn) error) error {
 	a := d.newAttempt(ctx, e, &Handshake{Addr: addr})
 	if limit := time.Now().Add(rescueTimeout); a.deadline.IsZero() || limit.Before(a.deadline) {
 		a.deadline = limit
 	}
-	var got hello.Result
 	err := a.open(ctx)
 	if err == nil {
-		answer := &answerConn{Conn: a.conn, ctx: ctx, places: places}
-		got, err = client.Fetch(answer)
-		answer.leave()
+		err = use(a.conn)
 	}
 	if failure := a.end(ctx, err); failure != nil {
-		return got, failure
+		return failure
 	}
-	return got, nil
+	return nil
 }
 
 // answerConn is a connection whose answer takes a place when it begins, and has

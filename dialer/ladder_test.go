@@ -60,11 +60,11 @@ func TestRungs(t *testing.T) {
 		versions []uint16 // of the first
 		pq       bool
 	}{
-		"nothing asked": {&tls.Config{}, []Method{MethodHello13, MethodHello10}, []uint16{tls.VersionTLS13, tls.VersionTLS12, tls.VersionTLS11, tls.VersionTLS10}, true},
-		"up to 1.2":     {&tls.Config{MaxVersion: tls.VersionTLS12}, []Method{MethodHello13, MethodHello10}, []uint16{tls.VersionTLS12, tls.VersionTLS11, tls.VersionTLS10}, false},
-		"from 1.1":      {&tls.Config{MinVersion: tls.VersionTLS11}, []Method{MethodHello13}, []uint16{tls.VersionTLS13, tls.VersionTLS12, tls.VersionTLS11}, true},
+		"nothing asked": {&tls.Config{}, []Method{MethodHello13, MethodHello12, MethodHello12, MethodHello10}, []uint16{tls.VersionTLS13, tls.VersionTLS12, tls.VersionTLS11, tls.VersionTLS10}, true},
+		"up to 1.2":     {&tls.Config{MaxVersion: tls.VersionTLS12}, []Method{MethodHello13, MethodHello12, MethodHello12, MethodHello10}, []uint16{tls.VersionTLS12, tls.VersionTLS11, tls.VersionTLS10}, false},
+		"from 1.1":      {&tls.Config{MinVersion: tls.VersionTLS11}, []Method{MethodHello13, MethodHello12, MethodHello12}, []uint16{tls.VersionTLS13, tls.VersionTLS12, tls.VersionTLS11}, true},
 		"1.3 alone":     {&tls.Config{MinVersion: tls.VersionTLS13}, []Method{MethodHello13}, []uint16{tls.VersionTLS13}, true},
-		"classic":       {&tls.Config{CurvePreferences: ClassicGroups()}, []Method{MethodHello13, MethodHello10}, []uint16{tls.VersionTLS13, tls.VersionTLS12, tls.VersionTLS11, tls.VersionTLS10}, false},
+		"classic":       {&tls.Config{CurvePreferences: ClassicGroups()}, []Method{MethodHello13, MethodHello12, MethodHello12, MethodHello10}, []uint16{tls.VersionTLS13, tls.VersionTLS12, tls.VersionTLS11, tls.VersionTLS10}, false},
 		"protocols":     {&tls.Config{NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS13}, []Method{MethodHello13}, []uint16{tls.VersionTLS13}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -95,12 +95,12 @@ func TestLimitsBindEveryHello(t *testing.T) {
 		offered bool // a post-quantum group
 		hellos  int32
 	}{
-		"no limit":           {WideConfig(), 0, MethodHello13, tls.VersionTLS13, true, 2},
+		"no limit":           {WideConfig(), 0, MethodHello13, tls.VersionTLS13, true, 3},
 		"up to TLS 1.2":      {limited(0, tls.VersionTLS12), 0, MethodHello13, tls.VersionTLS12, false, 2},
-		"1.2 despite 1.3":    {WideConfig(), tls.VersionTLS12, MethodHello13, tls.VersionTLS12, true, 2},
-		"1.3 only, beyond":   {limited(0, tls.VersionTLS12), tls.VersionTLS13, "", 0, false, 3},
-		"from TLS 1.3":       {limited(tls.VersionTLS13, 0), 0, MethodHello13, tls.VersionTLS13, true, 2},
-		"TLS 1.2, not taken": {limited(tls.VersionTLS13, 0), tls.VersionTLS12, "", 0, false, 2},
+		"1.2 despite 1.3":    {WideConfig(), tls.VersionTLS12, MethodHello13, tls.VersionTLS12, true, 3},
+		"1.3 only, beyond":   {limited(0, tls.VersionTLS12), tls.VersionTLS13, "", 0, false, 8},
+		"from TLS 1.3":       {limited(tls.VersionTLS13, 0), 0, MethodHello13, tls.VersionTLS13, true, 3},
+		"TLS 1.2, not taken": {limited(tls.VersionTLS13, 0), tls.VersionTLS12, "", 0, false, 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var hellos atomic.Int32

@@ -42,6 +42,7 @@ const (
 	// RevocationUnknown: it was asked whether the certificates were revoked, and
 	// not found out; or the server staples that its issuer does not know.
 	RevocationUnknown Finding = "revocation_unknown"
+	HelloIntolerant   Finding = "hello_intolerant"
 	// These need an [Enumeration].
 	NoServerPreference     Finding = "no_server_preference"
 	Compression            Finding = "compression"
@@ -55,7 +56,7 @@ func Findings() []Finding {
 	return []Finding{
 		Expired, NotYetValid, ExpiresSoon, Untrusted, SelfSigned, IncompleteChain, ChainExpired, ChainExpiresSoon,
 		NameMismatch, NoNames, WeakKey, WeakSignature, OldProtocol, WeakCipher, NotPostQuantum, LongValidity, Malformed, Unsupported,
-		Revoked, StapleMissing, RevocationUnknown,
+		Revoked, StapleMissing, RevocationUnknown, HelloIntolerant,
 		NoServerPreference, Compression, InsecureRenegotiation, NoFallbackSCSV, NoExtendedMasterSecret,
 	}
 }

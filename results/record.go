@@ -130,7 +130,8 @@ type TLS struct {
 	OCSP     *revocation.OCSP `json:"ocsp,omitempty"`
 	SCTCount int              `json:"sct_count"`
 	// Method says which hello the certificate was got with: "handshake",
-	// "hello13" or "hello10", or "capture" for somebody else's handshake.
+	// "hello13", "hello12", "hello10" or "ssl2", or "capture" for somebody else's
+	// handshake.
 	Method string `json:"method"`
 }
 

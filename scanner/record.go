@@ -1,6 +1,7 @@
 package scanner
 
 import (
+	"cmp"
 	"crypto/x509"
 	"errors"
 	"slices"
@@ -97,6 +98,9 @@ func (c *Recorder) describe(r *results.Record, t *Target, h *dialer.Handshake) (
 	var observed []results.Finding
 	r.Enumeration, observed = recordEnumeration(h)
 	r.Fingerprints = recordFingerprints(h)
+	if h.HelloIntolerant {
+		observed = append(observed, results.HelloIntolerant)
+	}
 	r.Findings = results.Find(r, parsed, slices.Concat(d.verdict, observed), h.PostQuantumOffered)
 	paths = append(paths, d.path(parsed))
 	if h.Alternates == nil {
@@ -173,7 +177,7 @@ func (c *Recorder) certificates(ders [][]byte, parsed []*x509.Certificate, name 
 func recordTLS(h *dialer.Handshake) *results.TLS {
 	return &results.TLS{
 		Version:             hello.VersionName(h.Version),
-		Cipher:              hello.SuiteName(h.CipherSuite),
+		Cipher:              cmp.Or(h.CipherName, hello.SuiteName(h.CipherSuite)),
 		KeyExchange:         hello.KeyExchangeName(uint16(h.Group), h.CipherSuite),
 		PostQuantum:         hello.IsPostQuantum(uint16(h.Group)),
 		ALPN:                strings.ToValidUTF8(h.ALPN, "\uFFFD"),

@@ -21,7 +21,7 @@ func (o *checkOptions) command() *flags.Command {
 		Notes: []flags.Note{
 			{Title: "Without flags", Text: "It fails on revoked expired not_yet_valid untrusted self_signed incomplete_chain chain_expired name_mismatch " +
 				"malformed staple_missing and if less than 14 days are left (or 20 % of a lifetime under 70 days), and warns about weak_key " +
-				"weak_signature old_protocol weak_cipher expires_soon chain_expires_soon long_validity, and with --enumerate about compression insecure_renegotiation."},
+				"weak_signature old_protocol weak_cipher expires_soon chain_expires_soon long_validity hello_intolerant, and with --enumerate about compression insecure_renegotiation."},
 			{Title: "Expectations", Text: expectationsText},
 			{Title: "Reports", Text: "A report's FILE is replaced as a whole when the check is done, and is left as it was when the check is stopped."},
 			environmentNote("CERTSWEEP_CA_FILE=root.pem"),

@@ -19,6 +19,12 @@ const (
 	groupFFDHE4096          = 0x0102
 	groupFFDHE6144          = 0x0103
 	groupFFDHE8192          = 0x0104
+	groupBrainpoolP256      = 0x001F // RFC 8734 §2
+	groupBrainpoolP384      = 0x0020
+	groupBrainpoolP512      = 0x0021
+	groupMLKEM512           = 0x0200 // draft-ietf-tls-mlkem
+	groupMLKEM768           = 0x0201
+	groupMLKEM1024          = 0x0202
 	groupSecP256r1MLKEM768  = 0x11EB
 	groupX25519MLKEM768     = 0x11EC
 	groupSecP384r1MLKEM1024 = 0x11ED
@@ -26,16 +32,16 @@ const (
 
 // groupsPostQuantum are offered first but come without a key share (see
 // firstShares): a server that prefers one asks for it.
-var groupsPostQuantum = []uint16{groupX25519MLKEM768, groupSecP256r1MLKEM768, groupSecP384r1MLKEM1024}
+var groupsPostQuantum = []uint16{groupX25519MLKEM768, groupSecP256r1MLKEM768, groupSecP384r1MLKEM1024, groupMLKEM768, groupMLKEM1024, groupMLKEM512}
 
 // groupsClassic are the other groups of the TLS 1.3 hello. After those that
 // keyshare.go can compute come the ones only TLS 1.2 and below can use, where
-// the certificate is seen before any key is agreed. The brainpool and SM
-// curves of TLS 1.3 (RFC 8734, 8998) are left out: a server that chose one
-// could not be read.
+// the certificate is seen before any key is agreed. SM2's curve (RFC 8998) is
+// left out: a server of TLS 1.3 that chose it could not be read.
 var groupsClassic = []uint16{
 	groupX25519, groupP256, groupX448, groupP384, groupP521,
 	groupFFDHE2048, groupFFDHE3072, groupFFDHE4096, groupFFDHE6144, groupFFDHE8192,
+	groupBrainpoolP256, groupBrainpoolP384, groupBrainpoolP512,
 	0x001A, 0x001B, 0x001C, // brainpool, RFC 7027 §2
 	0x0022, 0x0023, 0x0024, 0x0025, 0x0026, 0x0027, 0x0028, // GOST, RFC 9189 §5
 	0x0016, 0x0015, 0x0014, 0x0013, 0x0012, 0x0011, 0x0010, 0x000F, // prime curves of RFC 4492 §5.1.1
@@ -43,9 +49,9 @@ var groupsClassic = []uint16{
 	0x0007, 0x0006, 0x0005, 0x0004, 0x0003, 0x0002, 0x0001,
 }
 
-// groupsRare are further groups of TLS 1.3: ML-KEM by itself (draft-ietf-tls-mlkem), brainpool (RFC 8734), SM2 (RFC
-// 8998) and its hybrid, and the drafts of the hybrids.
-var groupsRare = []uint16{0x0202, 0x0201, 0x0200, 0x001F, 0x0020, 0x0021, 0x0029, 0x11EE, 0x6399, 0x639A}
+// groupsRare are further groups of TLS 1.3: SM2 (RFC 8998) and its hybrid, and the
+// drafts of the hybrids.
+var groupsRare = []uint16{0x0029, 0x11EE, 0x6399, 0x639A}
 
 // only12 reports whether an elliptic group is for TLS 1.2 and below alone.
 func only12(group uint16) bool { return group < groupP256 || 0x001A <= group && group <= 0x001C }

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 
 	"github.com/cloudflare/circl/dh/x448"
+	"github.com/cloudflare/circl/kem/mlkem/mlkem512"
 )
 
 // keyShare is one entry of the key_share extension (RFC 8446 §4.2.8) with the
@@ -38,6 +39,10 @@ func newKeyShare(group uint16) (*keyShare, error) {
 		return newECDH(group, ecdh.P521())
 	case groupX448:
 		return newX448()
+	case groupBrainpoolP256, groupBrainpoolP384, groupBrainpoolP512:
+		return newBrainpool(group), nil
+	case groupMLKEM512, groupMLKEM768, groupMLKEM1024:
+		return newPureMLKEM(group)
 	case groupX25519MLKEM768, groupSecP256r1MLKEM768, groupSecP384r1MLKEM1024:
 		return newHybrid(group)
 	}
@@ -130,9 +135,27 @@ func newHybrid(group uint16) (*keyShare, error) {
 	return &keyShare{group: group, public: join(encapsulation, classic.public), agree: agree}, nil
 }
 
-// newMLKEM makes the post-quantum half of a hybrid share (FIPS 203).
+// newPureMLKEM is ML-KEM by itself, draft-ietf-tls-mlkem §4.
+func newPureMLKEM(group uint16) (*keyShare, error) {
+	encapsulation, ciphertextSize, decapsulate, err := newMLKEM(group)
+	if err != nil {
+		return nil, err
+	}
+	agree := func(peer []byte) ([]byte, error) {
+		if len(peer) != ciphertextSize {
+			return nil, protocolError("a %s key share has %d bytes", GroupName(group), len(peer))
+		}
+		return decapsulate(peer)
+	}
+	return &keyShare{group: group, public: encapsulation, agree: agree}, nil
+}
+
+// newMLKEM makes the post-quantum part of a share (FIPS 203).
 func newMLKEM(group uint16) (encapsulation []byte, ciphertextSize int, decapsulate func([]byte) ([]byte, error), err error) {
-	if group == groupSecP384r1MLKEM1024 {
+	switch group {
+	case groupMLKEM512:
+		return newMLKEM512()
+	case groupSecP384r1MLKEM1024, groupMLKEM1024:
 		key, err := mlkem.GenerateKey1024()
 		if err != nil {
 			return nil, 0, nil, err
@@ -144,4 +167,20 @@ func newMLKEM(group uint16) (encapsulation []byte, ciphertextSize int, decapsula
 		return nil, 0, nil, err
 	}
 	return key.EncapsulationKey().Bytes(), mlkem.CiphertextSize768, key.Decapsulate, nil
+}
+
+// newMLKEM512 has the one size that the standard library leaves out.
+func newMLKEM512() (encapsulation []byte, ciphertextSize int, decapsulate func([]byte) ([]byte, error), err error) {
+	public, private, err := mlkem512.GenerateKeyPair(rand.Reader)
+	if err != nil {
+		return nil, 0, nil, err
+	}
+	encapsulation = make([]byte, mlkem512.PublicKeySize)
+	public.Pack(encapsulation)
+	decapsulate = func(ciphertext []byte) ([]byte, error) {
+		secret := make([]byte, mlkem512.SharedKeySize)
+		private.DecapsulateTo(secret, ciphertext)
+		return secret, nil
+	}
+	return encapsulation, mlkem512.CiphertextSize, decapsulate, nil
 }

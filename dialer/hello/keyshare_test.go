@@ -62,7 +62,7 @@ func TestKeyShares(t *testing.T) {
 
 func TestKeyShareRefuses(t *testing.T) {
 	t.Parallel()
-	for _, group := range append(groupsPostQuantum, groupX25519, groupP256, groupX448, groupFFDHE2048) {
+	for _, group := range []uint16{groupX25519MLKEM768, groupSecP256r1MLKEM768, groupSecP384r1MLKEM1024, groupX25519, groupP256, groupX448, groupFFDHE2048, groupBrainpoolP384} {
 		share, err := newKeyShare(group)
 		if err != nil {
 			t.Fatal(err)

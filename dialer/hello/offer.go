@@ -59,6 +59,30 @@ func Hello13() Offer {
 	}
 }
 
+// Hello12 offers TLS 1.2 and below with what servers of that time were seen to
+// bear: 149 suites at most (wolfSSL has a limit of 150), and none of the
+// extensions that came later, nor status_request, which some stumble over.
+func Hello12() Offer {
+	return Offer{
+		Version:              versionTLS12,
+		CipherSuites:         append(suites12(), emptyRenegotiationInfo),
+		Groups:               slices.DeleteFunc(slices.Clone(groupsClassic), IsFFDHE),
+		SignatureSchemes:     signatureSchemes,
+		ExtendedMasterSecret: true,
+	}
+}
+
+// Hello12Short offers TLS 1.2 and below in 255 bytes, with a server name of up to
+// 50: the most that some servers bear.
+func Hello12Short() Offer {
+	return Offer{
+		Version:          versionTLS12,
+		CipherSuites:     append(slices.Clone(suites12Short), emptyRenegotiationInfo),
+		Groups:           []uint16{groupX25519, groupP256, groupP384, groupP521},
+		SignatureSchemes: []uint16{0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601, 0x0807, 0x0203, 0x0201},
+	}
+}
+
 // Hello10 offers TLS 1.0 and SSL 3.0, without supported_versions, ALPN or
 // anything else a server of that time may stumble over. With a server name of
 // up to 50 bytes it is not longer than 255, the most that some servers bear.

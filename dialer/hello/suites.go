@@ -2,6 +2,7 @@ package hello
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 )
 
@@ -275,6 +276,28 @@ var suites = []suite{
 	{0x0063, "TLS_DHE_DSS_EXPORT1024_WITH_DES_CBC_SHA"},
 	{0x0064, "TLS_RSA_EXPORT1024_WITH_RC4_56_SHA"},
 	{0x0065, "TLS_DHE_DSS_EXPORT1024_WITH_RC4_56_SHA"},
+}
+
+// suites12 returns what the TLS 1.2 hello offers: the suites above without those of
+// TLS 1.3, and without those that are met least.
+func suites12() []uint16 {
+	const most = 148
+	var ids []uint16
+	for _, s := range suites {
+		if !is13(s) && !rare12.MatchString(s.name) {
+			ids = append(ids, s.id)
+		}
+	}
+	return ids[:min(most, len(ids))]
+}
+
+var rare12 = regexp.MustCompile("GOST|_PSK_|SM4|_OLD_|TLS_DH_|28147|EXPORT")
+
+// suites12Short holds what the short TLS 1.2 hello offers.
+var suites12Short = []uint16{
+	0xC02B, 0xC02F, 0xC02C, 0xC030, 0xCCA9, 0xCCA8, 0xC009, 0xC013, 0xC00A, 0xC014, 0xC023, 0xC027, 0xC024, 0xC028, 0xC0AC, 0xC0AE,
+	0x009E, 0x009F, 0xCCAA, 0x0033, 0x0039, 0x0067, 0x006B, 0x0032, 0x0038,
+	0x009C, 0x009D, 0x002F, 0x0035, 0x003C, 0x003D, 0xC09C, 0xC0A0, 0x0041, 0x0084, 0x000A, 0xC008, 0xC012, 0x0016, 0x0005, 0x0004, 0xC011, 0x0001,
 }
 
 // suites10 holds what the TLS 1.0 hello offers: suites that TLS 1.0 or SSL 3.0

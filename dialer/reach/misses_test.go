@@ -6,7 +6,6 @@ const (
 	missNoSuite   = "the suite is not offered: it shows no certificate, or to known users only, or was never assigned"
 	missSchedule  = "TLS 1.3 with an algorithm that is not there: the certificate comes encrypted"
 	missSilence   = "a time-out: there is no time left for another hello"
-	missNamed     = "it breaks on any name without saying that the name is the matter (unrecognized_name), and both hellos have one"
 	missExtension = "it bears no extension at all; the TLS 1.0 hello has its groups, without which there is no ECDHE"
 )
 
@@ -36,9 +35,6 @@ var reachMisses = map[string]string{
 	"scripted: silence after the Certificate message":               "a time-out, and what crypto/tls has read of an unfinished flight is not to be had from it",
 
 	"intolerant: silence answers a version above TLS 1.0":                       missSilence,
-	"intolerant: reset answers the server's name":                               missNamed,
-	"intolerant: decode_error answers the server's name":                        missNamed,
-	"intolerant: handshake_failure answers the server's name":                   missNamed,
 	"intolerant: reset answers any extension but the server's name":             missExtension,
 	"intolerant: decode_error answers any extension but the server's name":      missExtension,
 	"intolerant: handshake_failure answers any extension but the server's name": missExtension,

@@ -130,6 +130,8 @@ func describe(f results.Finding, r *results.Record) string {
 		return describeRevocation(f, r)
 	case results.StapleMissing:
 		return describeStaple(t.OCSP)
+	case results.HelloIntolerant:
+		return "does not bear a ClientHello of two segments, as browsers send it: update what reads it first, the server or a middlebox"
 	case results.NoServerPreference, results.Compression, results.InsecureRenegotiation, results.NoFallbackSCSV, results.NoExtendedMasterSecret:
 		return describeAccepted(f)
 	case results.Unsupported:
