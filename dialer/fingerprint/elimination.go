@@ -17,6 +17,9 @@ type list struct {
 	// needed is something that a server may have to be offered whatever it then
 	// chooses: the curve of its certificate, in TLS 1.2. 0 is nothing.
 	needed uint16
+	// zero: a choice of 0 is none. wolfSSL takes a group of that number if it has
+	// none of those offered.
+	zero bool
 }
 
 // elimination is what was found of a list.
@@ -52,7 +55,7 @@ func (r *run) eliminate(l *list, offered []uint16) *elimination {
 		}
 		if a.outcome == accepted {
 			choice := l.chosen(&a)
-			if needed && choice == l.needed {
+			if needed && choice == l.needed || l.zero && choice == 0 {
 				a.outcome = refused
 			} else if !r.take(l, e, &left, choice) {
 				return e
@@ -124,7 +127,7 @@ func (r *run) acceptsMore(l *list, e *elimination, left *[]uint16) bool {
 		return false
 	}
 	a := r.ask(l.request(*left))
-	if a.outcome != accepted {
+	if a.outcome != accepted || l.zero && l.chosen(&a) == 0 {
 		return false
 	}
 	r.doubts("%w", errDiffers)

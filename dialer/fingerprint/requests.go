@@ -110,7 +110,7 @@ func (r *run) observe(q *request, server *hello.ServerHello) {
 // all if these are not known.
 func (r *run) groupList(v uint16, suites []uint16) *GroupList {
 	found := &GroupList{Version: v}
-	l := &list{version: v, name: hello.GroupName}
+	l := &list{version: v, name: hello.GroupName, zero: true}
 	unknown := v != versionTLS13 && suites == nil // whether it has any
 	if v == versionTLS13 {
 		l.request = func(groups []uint16) *request { return r.request13(hello.AllSuites(v), groups) }
