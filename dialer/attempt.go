@@ -117,7 +117,7 @@ func (a *attempt) part(ctx context.Context) {
 		// Its deadline is not the drain's.
 		a.detach()
 	}
-	if a.d.BeforeDrain != nil && a.d.DrainTimeout >= 0 && !a.d.AllCertificates {
+	if a.d.BeforeDrain != nil && a.d.DrainTimeout >= 0 && !a.d.AllCertificates && !a.d.Surveys() {
 		a.d.BeforeDrain(ctx)
 	}
 	a.drain(a.tls)
