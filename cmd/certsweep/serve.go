@@ -207,13 +207,21 @@ func (s *server) run() error {
 	if s.options.webConfig != "" {
 		scheme = "http(s)"
 	}
-	fmt.Fprintf(s.stderr, "certsweep: serving %d endpoints on %s://%s/, each probed every %v\n",
-		s.store.Len(), scheme, listener.Addr(), time.Duration(s.options.every))
+	fmt.Fprintf(s.stderr, "certsweep: serving %s on %s://%s/, each probed every %v\n",
+		s.endpoints(), scheme, listener.Addr(), time.Duration(s.options.every))
 	err = s.probe(served)
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
 	defer cancel()
 	_ = h.Shutdown(ctx) // whoever still reads is cut off
 	return err
+}
+
+// endpoints counts those of the list in words.
+func (s *server) endpoints() string {
+	if n := s.store.Len(); n != 1 {
+		return fmt.Sprintf("%d endpoints", n)
+	}
+	return "1 endpoint"
 }
 
 // shutdownTime is what answers under way have to end once a signal came.
@@ -265,7 +273,7 @@ func (s *server) loadAgain() error {
 		fmt.Fprintf(s.stderr, "certsweep: the list stays as it was: %s\n", process.VisibleLines(err))
 		return err
 	}
-	fmt.Fprintf(s.stderr, "certsweep: read the list again: %d endpoints\n", s.store.Len())
+	fmt.Fprintf(s.stderr, "certsweep: read the list again: %s\n", s.endpoints())
 	return nil
 }
 
