@@ -37,7 +37,7 @@ var fromFarm = map[string]hostilePeer{
 	"silent":                  {codes: "timeout"},
 	"slow":                    {codes: "timeout"},
 	"stall-after-hello":       {codes: "timeout"},
-	"stall-after-certificate": {codes: "timeout"},
+	"stall-after-certificate": {codes: "timeout", certificate: true},
 	"plain-http":              {codes: "not_tls"},
 	"ssh":                     {codes: "not_tls"},
 	"smtp":                    {codes: "not_tls"},

@@ -32,7 +32,6 @@ var reachMisses = map[string]string{
 	"scripted: SM4_GCM_SM3 under TLS 1.3":                           missSchedule,
 	"scripted: GOSTR341112_256_WITH_KUZNYECHIK_MGM_L under TLS 1.3": missSchedule,
 	"scripted: TLCP (GB/T 38636), whose version TLS does not have":  "TLCP has a version number of its own, which a TLS ServerHello cannot have",
-	"scripted: silence after the Certificate message":               "a time-out, and what crypto/tls has read of an unfinished flight is not to be had from it",
 
 	"intolerant: silence answers a version above TLS 1.0":                       missSilence,
 	"intolerant: reset answers any extension but the server's name":             missExtension,
