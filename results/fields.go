@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"certsweep/results/certificate"
 )
 
 // Fields picks fields of a record, by their paths in its JSON form, such as
@@ -41,7 +43,11 @@ type node struct {
 	children []*node
 }
 
-var timeType = reflect.TypeFor[time.Time]()
+// The structs that are a single value in JSON.
+var (
+	timeType = reflect.TypeFor[time.Time]()
+	daysType = reflect.TypeFor[certificate.Days]()
+)
 
 // describe yields the JSON fields of a struct type.
 func describe(t reflect.Type) []reflect.StructField {
@@ -65,7 +71,7 @@ func object(t reflect.Type) (reflect.Type, bool) {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	return t, t.Kind() == reflect.Struct && t != timeType
+	return t, t.Kind() == reflect.Struct && t != timeType && t != daysType
 }
 
 // cells returns all values below a struct type that a cell can hold: no object
@@ -231,15 +237,30 @@ func text(v reflect.Value) string {
 		}
 		return strings.Join(all, " ")
 	}
-	if at, ok := v.Interface().(time.Time); ok && !at.IsZero() {
-		return at.UTC().Format(time.RFC3339Nano)
+	switch value := v.Interface().(type) {
+	case time.Time:
+		if !value.IsZero() {
+			return value.UTC().Format(time.RFC3339Nano)
+		}
+	case certificate.Days:
+		if value.Known {
+			return text(reflect.ValueOf(value.Number))
+		}
 	}
 	return ""
 }
 
 // MarshalRecord returns the JSON object with what was picked of a record. What
-// is absent of the record is absent from it.
+// is absent of the record is absent from it, and a nil list is an empty one.
 func (f *Fields) MarshalRecord(r *Record) ([]byte, error) {
+	line, err := f.marshal(r)
+	if err == nil && maybeNull(line) {
+		return f.marshal(whole(r))
+	}
+	return line, err
+}
+
+func (f *Fields) marshal(r *Record) ([]byte, error) {
 	if f.root.whole {
 		return marshal(r)
 	}
@@ -287,6 +308,9 @@ func absent(f reflect.StructField, v reflect.Value) bool {
 	_, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 	switch options {
 	case "omitzero":
+		if zeroer, ok := v.Interface().(interface{ IsZero() bool }); ok {
+			return zeroer.IsZero()
+		}
 		return v.IsZero()
 	case "omitempty":
 		if v.Kind() == reflect.Slice || v.Kind() == reflect.Map {

@@ -16,13 +16,12 @@ import (
 
 // full is a record with a value in each kind of field.
 func full() *results.Record {
-	days := -1.5
 	return &results.Record{
 		Schema: 1, Line: 3, Input: "a", Host: "a.example", Port: 443, SNI: "=cmd()", Tag: "x\x1b[31m\ny", Status: results.StatusOK,
 		Time: time.Date(2026, 11, 26, 1, 2, 3, 4e6, time.UTC),
 		TLS:  &results.TLS{Version: "1.3", PostQuantum: true},
 		Certificate: &certificate.Certificate{
-			Subject: certificate.Name{DN: "CN=a,\"b\"", Organization: []string{"A", "B"}}, SerialNumber: "-0c", DaysLeft: &days,
+			Subject: certificate.Name{DN: "CN=a,\"b\"", Organization: []string{"A", "B"}}, SerialNumber: "-0c", DaysLeft: certificate.DaysOf(-1.5),
 			DNSNames: []string{"a.example", "@b"}, PEM: "-----BEGIN\n",
 		},
 		Findings: []results.Finding{"expired", "untrusted"}, Timing: results.Timing{Total: 1.25},
@@ -75,7 +74,7 @@ func TestFieldsAreThoseOfTheRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range []*results.Record{full(), {}, record(1)} {
+	for _, r := range []*results.Record{full(), {Schema: 1, Status: results.StatusError}, record(1)} {
 		line, err := f.MarshalRecord(r)
 		if err != nil {
 			t.Fatal(err)

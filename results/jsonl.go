@@ -36,10 +36,15 @@ func NewEncoder(w io.Writer) *Encoder {
 	return e
 }
 
-// Encode adds one record. Once a write has failed it returns that error.
+// Encode adds one record. A nil list is written as an empty one. What is no
+// record, such as the zero Record, is refused, and nothing of it is written: Schema
+// and Status must be set. Once a write has failed Encode returns that error.
 func (e *Encoder) Encode(r *Record) error {
 	if e.err != nil {
 		return e.err
+	}
+	if err := check(r); err != nil {
+		return err
 	}
 	start := e.begin()
 	switch {
@@ -63,7 +68,13 @@ func (e *Encoder) Encode(r *Record) error {
 
 func (e *Encoder) encode(r *Record) error {
 	if e.Fields == nil {
-		return e.json.Encode(r)
+		start := e.buf.Len()
+		err := e.json.Encode(r)
+		if err == nil && maybeNull(e.buf.Bytes()[start:]) {
+			e.buf.Truncate(start)
+			err = e.json.Encode(whole(r))
+		}
+		return err
 	}
 	line, err := e.Fields.MarshalRecord(r)
 	e.buf.Write(line)

@@ -145,8 +145,8 @@ func (s *Summary) Add(r *Record) {
 	}
 	if c := r.Certificate; c != nil {
 		s.addIssuer(c)
-		if c.DaysLeft != nil {
-			s.ByExpiry.add(*c.DaysLeft)
+		if c.DaysLeft.Known {
+			s.ByExpiry.add(c.DaysLeft.Number)
 		}
 	}
 	for _, f := range r.Findings {

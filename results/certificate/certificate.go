@@ -29,7 +29,7 @@ type Certificate struct {
 	// certificate has expired.
 	NotBefore time.Time `json:"not_before,omitzero"`
 	NotAfter  time.Time `json:"not_after,omitzero"`
-	DaysLeft  *float64  `json:"days_left,omitempty"`
+	DaysLeft  Days      `json:"days_left,omitzero"`
 
 	DNSNames       []string `json:"dns_names"`
 	IPAddresses    []string `json:"ip_addresses"` // as netip writes them
@@ -139,7 +139,7 @@ func read(der []byte, parsed *x509.Certificate, now time.Time) (c *Certificate, 
 	c.SPKISHA256 = all[2*(sha256.Size+sha1.Size):]
 
 	if !c.NotAfter.IsZero() {
-		c.DaysLeft = new(daysBetween(now, c.NotAfter))
+		c.DaysLeft = DaysOf(daysBetween(now, c.NotAfter))
 	}
 	return c, parsed, w.selfIssued
 }

@@ -117,7 +117,7 @@ func TestRead(t *testing.T) {
 		Version:        3,
 		NotBefore:      testStart,
 		NotAfter:       testEnd,
-		DaysLeft:       new(61.3),
+		DaysLeft:       DaysOf(61.3),
 		DNSNames:       []string{"www.example.com", "example.com"},
 		IPAddresses:    []string{"192.0.2.7", "2001:db8::1"},
 		EmailAddresses: []string{"hostmaster@example.com"},

@@ -33,7 +33,7 @@ func ExampleRead() {
 	}
 	now := time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)
 	c := certificate.Read(der[:len(der)/2], nil, now)
-	fmt.Println(c.Subject.CommonName, c.NotAfter.Format(time.DateOnly), *c.DaysLeft)
+	fmt.Println(c.Subject.CommonName, c.NotAfter.Format(time.DateOnly), c.DaysLeft.Number)
 	fmt.Println(c.ParseError)
 	// Output:
 	// example.test 2026-12-01 10

@@ -126,7 +126,7 @@ func ordinaryCertificate() *Certificate {
 		Version:        3,
 		NotBefore:      testStart,
 		NotAfter:       testEnd,
-		DaysLeft:       new(61.3),
+		DaysLeft:       DaysOf(61.3),
 		DNSNames:       []string{"odd.example"},
 		IPAddresses:    []string{},
 		EmailAddresses: []string{},
@@ -175,7 +175,7 @@ func oddFields() []oddCase {
 		return func(o *odd) { o.validity = seq(from, to) }
 	}
 	start, end := text(0x17, "261001000000Z"), text(0x17, "270122020000Z")
-	withoutEnd := func(c *Certificate) { c.NotAfter, c.DaysLeft = zeroTime, nil }
+	withoutEnd := func(c *Certificate) { c.NotAfter, c.DaysLeft = zeroTime, Days{} }
 	return []oddCase{
 		{"nothing odd", func(*odd) {}, true, same},
 		{"version 1 with extensions", func(o *odd) { o.version = nil }, true, func(c *Certificate) { c.Version = 1 }},
@@ -214,10 +214,10 @@ func oddFields() []oddCase {
 		{"year 10000", dates(start, text(0x18, "99991231235959-0100")), true, withoutEnd},
 		{"no notAfter", dates(start, nil), false, withoutEnd},
 		{"dates swapped", dates(end, start), true, func(c *Certificate) {
-			c.NotBefore, c.NotAfter, c.DaysLeft = c.NotAfter, c.NotBefore, new(-51.8)
+			c.NotBefore, c.NotAfter, c.DaysLeft = c.NotAfter, c.NotBefore, DaysOf(-51.8)
 		}},
 		{"the year 9999", dates(start, text(0x18, "99991231235959Z")), true, func(c *Certificate) {
-			c.NotAfter, c.DaysLeft = lastSecond, new(2912118.2)
+			c.NotAfter, c.DaysLeft = lastSecond, DaysOf(2912118.2)
 		}},
 		{"the year 1950", dates(text(0x17, "500101000000Z"), end), true, func(c *Certificate) {
 			c.NotBefore = testStart.AddDate(-76, -9, 0)

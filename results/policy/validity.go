@@ -27,7 +27,7 @@ func (j *judgement) validity(c *certificate.Certificate) {
 		return
 	}
 	left := c.NotAfter.Sub(j.now)
-	j.verdict.DaysLeft = new(left.Hours() / 24)
+	j.verdict.DaysLeft = certificate.DaysOf(left.Hours() / 24)
 
 	switch {
 	case left < 0:

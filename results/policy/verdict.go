@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"certsweep/results"
+	"certsweep/results/certificate"
 )
 
 // Problem is one thing that is wrong with an endpoint.
@@ -35,8 +36,8 @@ type Verdict struct {
 	// for the first, CodeChanged among Problems says the same in full.
 	Changes []string
 	// DaysLeft counts from the time of the judgement to the certificate's end;
-	// nil where there is no certificate or its dates cannot be read.
-	DaysLeft *float64
+	// unknown where there is no certificate or its dates cannot be read.
+	DaysLeft certificate.Days
 }
 
 // maxMessage bounds a problem's message in bytes: what a peer says of itself

@@ -158,7 +158,7 @@ const maxNames = 6
 
 // validity shows the lifetime and what is left of it, as a bar too.
 func (c *card) validity(out *bufio.Writer, v *policy.Verdict, cert *certificate.Certificate) {
-	if cert.NotAfter.IsZero() || cert.NotBefore.IsZero() || v.DaysLeft == nil {
+	if cert.NotAfter.IsZero() || cert.NotBefore.IsZero() || !v.DaysLeft.Known {
 		c.line(out, "valid", "its dates cannot be read", colors[policy.Fail])
 		return
 	}
@@ -168,16 +168,16 @@ func (c *card) validity(out *bufio.Writer, v *policy.Verdict, cert *certificate.
 		color = colors[policy.OK]
 	}
 	lifetime := cert.NotAfter.Sub(cert.NotBefore).Hours() / 24
-	left := min(max(*v.DaysLeft, 0), lifetime)
+	left := min(max(v.DaysLeft.Number, 0), lifetime)
 	part := 0.0
 	if lifetime > 0 {
 		part = left / lifetime
 	}
 	text := fmt.Sprintf("%s days left of %.0f", days, math.Round(lifetime))
 	switch {
-	case *v.DaysLeft > lifetime:
+	case v.DaysLeft.Number > lifetime:
 		text = "not valid yet"
-	case *v.DaysLeft < 0:
+	case v.DaysLeft.Number < 0:
 		text = fmt.Sprintf("expired %s days ago", strings.TrimPrefix(days, "-"))
 	}
 	bar := min(widestBar, c.width-labelWidth-2-2-width(text))
@@ -231,8 +231,8 @@ func (c *card) chain(out *bufio.Writer, r *results.Record, v *policy.Verdict) {
 	}
 	links := append([]*certificate.Certificate{r.Certificate}, r.Chain[:min(len(r.Chain), maxLinks)]...)
 	now := r.Certificate.NotAfter
-	if v.DaysLeft != nil {
-		now = now.Add(-time.Duration(*v.DaysLeft * 24 * float64(time.Hour)))
+	if v.DaysLeft.Known {
+		now = now.Add(-time.Duration(v.DaysLeft.Number * 24 * float64(time.Hour)))
 	}
 	label := "chain"
 	for i, link := range links {

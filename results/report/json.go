@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"certsweep/results"
+	"certsweep/results/certificate"
 	"certsweep/results/policy"
 )
 
@@ -34,7 +35,7 @@ type verdict struct {
 	Issuer      string           `json:"issuer,omitempty"`
 	Fingerprint string           `json:"fingerprint_sha256,omitempty"`
 	NotAfter    time.Time        `json:"not_after,omitzero"`
-	DaysLeft    *float64         `json:"days_left,omitempty"`
+	DaysLeft    certificate.Days `json:"days_left,omitzero"`
 	Problems    []policy.Problem `json:"problems"`
 }
 
@@ -51,8 +52,8 @@ func newVerdict(v *policy.Verdict) verdict {
 		c := r.Certificate
 		j.Subject, j.Issuer, j.Fingerprint, j.NotAfter = c.Subject.DN, c.Issuer.DN, c.FingerprintSHA256, c.NotAfter
 	}
-	if v.DaysLeft != nil {
-		j.DaysLeft = new(math.Round(*v.DaysLeft*10) / 10)
+	if v.DaysLeft.Known {
+		j.DaysLeft = certificate.DaysOf(math.Round(v.DaysLeft.Number*10) / 10)
 	}
 	return j
 }

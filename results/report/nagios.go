@@ -30,9 +30,9 @@ const (
 func (n *nagios) Add(v *policy.Verdict) error {
 	n.summary.Add(v)
 	n.rows.add(v)
-	if v.DaysLeft != nil {
-		if !n.any || *v.DaysLeft < n.daysLeft {
-			n.daysLeft = *v.DaysLeft
+	if v.DaysLeft.Known {
+		if !n.any || v.DaysLeft.Number < n.daysLeft {
+			n.daysLeft = v.DaysLeft.Number
 		}
 		n.any = true
 	}

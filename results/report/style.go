@@ -69,10 +69,10 @@ func word(v *policy.Verdict) string {
 // daysLeft is the number of whole days that a certificate has left, negative for
 // those since its end.
 func daysLeft(v *policy.Verdict) string {
-	if v.DaysLeft == nil {
+	if !v.DaysLeft.Known {
 		return ""
 	}
-	days := *v.DaysLeft
+	days := v.DaysLeft.Number
 	if days > -1 && days < 1 {
 		return strconv.FormatFloat(math.Trunc(days*10)/10, 'f', 1, 64)
 	}

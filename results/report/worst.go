@@ -83,8 +83,8 @@ func passes(v *policy.Verdict) string {
 
 func newRow(v *policy.Verdict, p *policy.Problem) row {
 	r := row{place: placeOf(v, 0), level: p.Level, code: p.Code, rank: p.Code.Rank(), daysLeft: math.Inf(1)}
-	if v.DaysLeft != nil {
-		r.daysLeft = *v.DaysLeft
+	if v.DaysLeft.Known {
+		r.daysLeft = v.DaysLeft.Number
 	}
 	return r
 }
