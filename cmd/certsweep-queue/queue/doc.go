@@ -17,6 +17,9 @@
 //	end             how many batches there are; it is there once all are
 //	result.N        what became of the batch: its records, or that it was split
 //	part.N.ID.I     the I-th part of records that are too many for a message
+//	try.N.K         the K-th worker that the batch was given to has begun it, and
+//	                has not given it back; "alive" if the first has
+//	room            for a moment, if the store was full: it has room
 //	failed.N        the batch is a target that workers do not survive
 //	collector       who collects, and takes away what was collected
 //

@@ -29,13 +29,15 @@ const (
 // mutex; records and what they are in to whoever has the item: the goroutine that
 // emits, then the one that publishes.
 type item struct {
-	path    string
-	slot    int
-	tries   int
-	targets []scanner.Target
-	began   time.Time
-	msg     jetstream.Msg
-	given   bool // it was given back, and is nobody's here
+	path  string
+	slot  int
+	tries int // with this one
+	// delivery is how often the server has given it to somebody.
+	delivery int
+	targets  []scanner.Target
+	began    time.Time
+	msg      jetstream.Msg
+	given    bool // it was given back, and is nobody's here
 	// left counts the targets that have not had their last record.
 	left atomic.Int64
 

@@ -277,7 +277,14 @@ func (j *Job) workMessage(b *batch) *nats.Msg {
 // away or its store full. The error is one that isTaken, another refusal, or
 // ctx's cause.
 func (j *Job) publish(ctx context.Context, msg *nats.Msg) error {
+	return j.publishUntil(ctx, msg, nil)
+}
+
+// publishUntil is publish, but that the error isFull as soon as enough says so of
+// the time that the store was full; nil never does.
+func (j *Job) publishUntil(ctx context.Context, msg *nats.Msg, enough func(time.Duration) bool) error {
 	said := false
+	var since time.Time
 	for wait := minPause; ; wait = min(2*wait, maxPause) {
 		err := j.attempt(ctx, func(ctx context.Context) error {
 			_, err := j.js.PublishMsg(ctx, msg)
@@ -289,6 +296,12 @@ func (j *Job) publish(ctx context.Context, msg *nats.Msg) error {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case isFull(err):
+			if since.IsZero() {
+				since = time.Now()
+			}
+			if enough != nil && enough(time.Since(since)) {
+				return err
+			}
 			if !said {
 				said = true
 				j.say("the server's store is full (%v): waiting for room; certsweep-queue collect --job %s --delete makes some", err, j.Name)

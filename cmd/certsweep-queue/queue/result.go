@@ -1,11 +1,13 @@
 package queue
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -55,41 +57,62 @@ func (j *Job) outcome(ctx context.Context, path string) (*outcome, error) {
 }
 
 // store makes the records of a batch its result. It returns false if the batch
-// has one already, and then keeps nothing. It waits for a server that is away or
-// full.
-func (j *Job) store(ctx context.Context, path string, packed []byte, targets, records int, worker string) (stored bool, err error) {
+// has one already, and then keeps nothing. It waits for a server that is away, and
+// for one that is full until enough; then the error isFull.
+func (j *Job) store(ctx context.Context, path string, packed []byte, targets, records int, worker string, enough func(time.Duration) bool) (stored bool, err error) {
 	header := nats.Header{
 		headerJob: {j.Spec.ID}, headerKind: {string(kindRecords)}, headerTargets: {strconv.Itoa(targets)},
 		headerRecords: {strconv.Itoa(records)}, headerWorker: {worker},
 	}
 	msg := &nats.Msg{Subject: j.subject("result", path), Header: header, Data: packed}
-	most := int(j.nc.MaxPayload()) - headRoom
+	most := j.payload()
 	p := parts{ID: nuid.Next()}
 	if len(packed) > most {
 		// First the parts, which nobody looks at, then the one message that counts.
-		for ; len(packed) > 0; p.Parts++ {
+		for ; len(packed) > 0 && err == nil; p.Parts++ {
 			n := min(most, len(packed))
 			part := &nats.Msg{Subject: j.subject("part", path, p.ID, strconv.Itoa(p.Parts)), Data: packed[:n]}
 			// One that is taken is ours, and we did not hear of it.
-			if err := j.publish(ctx, part); err != nil && !isTaken(err) {
-				return false, err
+			if err = j.publishUntil(ctx, part, enough); isTaken(err) {
+				err = nil
 			}
 			packed = packed[n:]
+		}
+		if err != nil {
+			j.removeParts(ctx, path, p.ID)
+			return false, err
 		}
 		header.Set(headerKind, string(kindParts))
 		if msg.Data, err = json.Marshal(p); err != nil {
 			return false, err
 		}
 	}
-	err = j.publish(ctx, msg)
+	err = j.publishUntil(ctx, msg, enough)
 	if err != nil && p.Parts > 0 {
-		// Should this fail, they lie about until the job is dropped.
-		_ = j.stream.Purge(ctx, jetstream.WithPurgeSubject(j.subject("part", path, p.ID, "*")))
+		// Whatever it says: an attempt before may have come through unheard, and then
+		// the parts are what counts.
+		there, unknown := j.last(ctx, "result", path)
+		switch {
+		case unknown != nil:
+		case there != nil && bytes.Equal(there.Data, msg.Data):
+			return true, nil
+		default:
+			j.removeParts(ctx, path, p.ID)
+		}
 	}
 	if isTaken(err) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// payload is the most that the body of a message may have.
+func (j *Job) payload() int { return int(j.nc.MaxPayload()) - headRoom }
+
+// removeParts takes parts away that are no result. Should this fail, they lie about
+// until the job is dropped.
+func (j *Job) removeParts(ctx context.Context, path, id string) {
+	_ = j.stream.Purge(ctx, jetstream.WithPurgeSubject(j.subject("part", path, id, "*")))
 }
 
 // storeSplit makes it the result of a batch that its halves have results. It

@@ -3,14 +3,11 @@ package queue
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"certsweep/results"
@@ -66,6 +63,11 @@ type session struct {
 	rate    rate
 
 	late sync.WaitGroup // for batches that come when nobody waits for them any longer
+
+	// full says that the server's store has no room for a result of refused bytes.
+	full    atomic.Bool
+	refused atomic.Int64
+	deaf    atomic.Bool // the server does not answer to what unmark asks
 
 	mu       sync.Mutex
 	open     map[string]*item
@@ -219,7 +221,13 @@ func (s *session) settle(ctx context.Context, it *item) {
 	packed, err := it.finish()
 	ours := false
 	if err == nil {
-		ours, err = s.Job.store(ctx, it.path, packed, len(it.targets), it.records, s.Name)
+		ours, err = s.Job.store(ctx, it.path, packed, len(it.targets), it.records, s.Name, s.impatient)
+	}
+	if isFull(err) {
+		s.foundFull(len(packed))
+		s.giveBackFor(it, s.Job.Spec.AckWait)
+		it.release()
+		return
 	}
 	if err != nil {
 		if ctx.Err() == nil && !errors.Is(err, ErrNoJob) {
@@ -234,6 +242,9 @@ func (s *session) settle(ctx context.Context, it *item) {
 	s.forget(it)
 	s.mu.Unlock()
 	it.release()
+	if it.delivery > 1 {
+		s.unmark(it.path, "*")
+	}
 	if s.Finished != nil {
 		s.Finished(len(it.targets), ours)
 	}
@@ -249,45 +260,6 @@ func (s *session) forget(it *item) {
 	select {
 	case s.changed <- struct{}{}:
 	default:
-	}
-}
-
-// giveBack lets others have an item at once.
-func (s *session) giveBack(it *item) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if it.given {
-		return
-	}
-	it.msg.Nak()
-	s.forget(it)
-}
-
-// giveBackUnfinished gives back what has targets without a record, when none is in
-// flight any longer.
-func (s *session) giveBackUnfinished() {
-	s.mu.Lock()
-	var unfinished []*item
-	for _, it := range s.open {
-		if it.left.Load() > 0 {
-			unfinished = append(unfinished, it)
-		}
-	}
-	s.mu.Unlock()
-	for _, it := range unfinished {
-		s.giveBack(it)
-	}
-}
-
-func (s *session) giveBackAll() {
-	s.mu.Lock()
-	var all []*item
-	for _, it := range s.open {
-		all = append(all, it)
-	}
-	s.mu.Unlock()
-	for _, it := range all {
-		s.giveBack(it)
 	}
 }
 
@@ -311,276 +283,4 @@ func (s *session) heartbeat(ctx context.Context) {
 			return
 		}
 	}
-}
-
-// rate is how many targets a second are done, over the last seconds.
-type rate struct {
-	mu     sync.Mutex
-	counts [11]int64 // at the last ticks; the oldest is at next
-	next   int
-	filled int
-}
-
-func (r *rate) tick(count int64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.counts[r.next] = count
-	r.next = (r.next + 1) % len(r.counts)
-	r.filled = min(r.filled+1, len(r.counts))
-}
-
-func (r *rate) perSecond() float64 {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.filled < 2 {
-		return 0
-	}
-	newest := r.counts[(r.next+len(r.counts)-1)%len(r.counts)]
-	oldest := r.counts[(r.next+len(r.counts)-r.filled)%len(r.counts)]
-	return float64(newest-oldest) / float64(r.filled-1)
-}
-
-// take gets batches from the server and hands them over, until ctx is done, Idle
-// says that it is enough, or the job is gone.
-func (s *session) take(ctx context.Context) error {
-	for wait := minPause; ; {
-		if s.room(ctx, false) != nil {
-			return nil
-		}
-		it, err := s.next(ctx)
-		switch {
-		case ctx.Err() != nil:
-			if it != nil {
-				s.giveBack(it)
-			}
-			return nil
-		case errors.Is(err, errNothing):
-			wait = minPause
-			if s.Idle != nil && s.Idle(ctx) {
-				return nil
-			}
-			continue
-		case errors.Is(err, errLost):
-			// Was it made anew, or is the job gone?
-			if err = s.bind(ctx); err == nil {
-				continue
-			}
-		}
-		if err != nil {
-			if !transient(err) {
-				return err
-			}
-			if pause(ctx, wait) != nil {
-				return nil
-			}
-			wait = min(2*wait, maxPause)
-			continue
-		}
-		wait = minPause
-		if it == nil {
-			continue
-		}
-		if err := s.hand(ctx, it); err != nil {
-			s.giveBack(it)
-			return nil
-		}
-	}
-}
-
-// hand hands an item to the scan.
-func (s *session) hand(ctx context.Context, it *item) error {
-	alone := it.tries >= aloneFrom
-	if alone {
-		if err := s.room(ctx, true, it); err != nil {
-			return err
-		}
-	}
-	select {
-	case s.items <- it:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	if alone {
-		return s.room(ctx, true)
-	}
-	return nil
-}
-
-// room waits until there is room for another batch, or, if it shall be alone,
-// until nothing but the items given is open.
-func (s *session) room(ctx context.Context, alone bool, but ...*item) error {
-	for {
-		s.mu.Lock()
-		open := len(s.open)
-		s.mu.Unlock()
-		if alone && open <= len(but) || !alone && open < maxOpen && s.held.Load() <= s.Memory {
-			return nil
-		}
-		if !alone && open == 0 {
-			return nil // what is held is in no item, and will not get less
-		}
-		select {
-		case <-s.changed:
-		case <-time.After(maxPause): // memory gets less without a change, too
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-}
-
-// errNothing says that there was no batch for a while.
-var errNothing = errors.New("no batch to take")
-
-// next takes a batch. It returns nil if it was one that needs no scan.
-func (s *session) next(ctx context.Context) (*item, error) {
-	fetched, err := s.consumer.Fetch(1, jetstream.FetchMaxWait(idleAfter))
-	if err != nil {
-		return nil, err
-	}
-	var msg jetstream.Msg
-	select {
-	case msg = <-fetched.Messages():
-	case <-ctx.Done():
-		s.late.Go(func() {
-			for msg := range fetched.Messages() {
-				msg.Nak()
-			}
-		})
-		return nil, context.Cause(ctx)
-	}
-	if msg == nil {
-		err := fetched.Error()
-		switch {
-		case err == nil || errors.Is(err, nats.ErrTimeout):
-			if s.Job.nc.IsConnected() {
-				return nil, errNothing
-			}
-			return nil, nats.ErrDisconnected
-		case errors.Is(err, jetstream.ErrConsumerDeleted), errors.Is(err, jetstream.ErrConsumerNotFound), errors.Is(err, nats.ErrNoResponders):
-			return nil, errLost
-		}
-		return nil, err
-	}
-	return s.admit(ctx, msg)
-}
-
-// admit looks at a batch, and returns it if it is to be scanned.
-func (s *session) admit(ctx context.Context, msg jetstream.Msg) (*item, error) {
-	meta, err := msg.Metadata()
-	if err != nil {
-		return nil, err
-	}
-	path := strings.TrimPrefix(msg.Subject(), s.Job.subject("work", ""))
-	if id := msg.Headers().Get(headerJob); id != s.Job.Spec.ID {
-		msg.Nak()
-		return nil, fmt.Errorf("%w any longer: another one was put under the name %s", ErrNoJob, s.Job.Name)
-	}
-	s.mu.Lock()
-	if it := s.open[path]; it != nil {
-		// The server did not hear of us for a while, and gives it to us once more.
-		it.msg = msg
-		s.mu.Unlock()
-		return nil, nil
-	}
-	s.mu.Unlock()
-	plain, err := decompressBatch(msg.Data())
-	if err != nil {
-		return nil, s.refuse(ctx, msg, path, err)
-	}
-	targets, err := decodeTargets(plain)
-	if err != nil || len(targets) == 0 || len(targets) > 1<<slotBits {
-		return nil, s.refuse(ctx, msg, path, err)
-	}
-	b := &batch{path: path, targets: len(targets), plain: plain}
-	if s.again || meta.NumDelivered > 1 {
-		settled, err := s.settled(ctx, b, msg, int(meta.NumDelivered), targets)
-		if settled || err != nil {
-			return nil, err
-		}
-	}
-	it := newItem(b, targets, msg, int(meta.NumDelivered), &s.held)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for s.slots[it.slot] != nil {
-		it.slot++
-	}
-	s.slots[it.slot], s.open[path] = it, it
-	return it, nil
-}
-
-// refuse leaves a batch alone that cannot be read: another version may.
-func (s *session) refuse(_ context.Context, msg jetstream.Msg, path string, err error) error {
-	msg.NakWithDelay(s.Job.Spec.AckWait)
-	s.Job.say("batch %s cannot be read, and goes back: %v", path, err)
-	return nil
-}
-
-// settled reports whether a batch that is not new needs no scan: it has its
-// result, or was begun so often that it is split, or given up.
-func (s *session) settled(ctx context.Context, b *batch, msg jetstream.Msg, tries int, targets []scanner.Target) (bool, error) {
-	o, err := s.Job.outcome(ctx, b.path)
-	if err != nil {
-		return false, err
-	}
-	switch {
-	case o != nil && o.kind == kindSplit:
-		return true, s.halve(ctx, b, msg)
-	case o != nil:
-		msg.Ack()
-		return true, nil
-	case tries <= Tries:
-		return false, nil
-	case b.targets > 1:
-		split, err := s.Job.storeSplit(ctx, b)
-		if err != nil {
-			return true, err
-		}
-		if !split { // just now somebody finished it after all
-			msg.Ack()
-			return true, nil
-		}
-		s.Job.say("batch %s was begun %d times and never finished: trying its halves", b.path, tries-1)
-		return true, s.halve(ctx, b, msg)
-	}
-	return true, s.giveUp(ctx, b, msg, tries-1, &targets[0])
-}
-
-// halve puts the halves of a batch to work that was split.
-func (s *session) halve(ctx context.Context, b *batch, msg jetstream.Msg) error {
-	first, second := split(b)
-	for _, half := range []*batch{first, second} {
-		if err := s.Job.publish(ctx, s.Job.workMessage(half)); err != nil && !isTaken(err) {
-			return err
-		}
-	}
-	msg.Ack()
-	return nil
-}
-
-// giveUp gives a target its record that no worker survives.
-func (s *session) giveUp(ctx context.Context, b *batch, msg jetstream.Msg, tries int, t *scanner.Target) error {
-	if err := s.Job.publish(ctx, &nats.Msg{Subject: s.Job.subject("failed", b.path)}); err != nil && !isTaken(err) {
-		return err
-	}
-	r := t.Entry().Record()
-	r.Time, r.SNI = time.Now().UTC().Truncate(time.Millisecond), t.Endpoint.ServerName
-	r.Error = &results.Error{
-		Phase: results.PhaseLocal, Code: results.CodeInternal,
-		Message: fmt.Sprintf("begun by %d workers one after the other, none of which lived to report it", tries),
-	}
-	it := newItem(b, []scanner.Target{*t}, msg, tries, &s.held)
-	defer it.release()
-	if err := it.add(r, s.Memory); err != nil {
-		return err
-	}
-	packed, err := it.finish()
-	if err != nil {
-		return err
-	}
-	s.Job.say("gave up %q on line %d: begun %d times, and never finished", results.Visible(t.Text), t.Line, tries)
-	if _, err := s.Job.store(ctx, b.path, packed, 1, 1, s.Name); err != nil {
-		return err
-	}
-	msg.Ack()
-	return nil
 }

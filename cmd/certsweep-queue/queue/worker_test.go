@@ -118,7 +118,7 @@ func TestKilledBeforeAck(t *testing.T) {
 	for i := range 100 {
 		mine = fmt.Appendf(mine, `{"schema":1,"line":%d,"input":"host-%06d.test","host":"host-%06d.test","port":443,"time":"2026-01-01T00:00:00Z","status":"error","findings":[]}`+"\n", i+1, i+1, i+1)
 	}
-	if stored, err := j.store(t.Context(), path, compress(nil, mine), 100, 100, "dead"); !stored || err != nil {
+	if stored, err := j.store(t.Context(), path, compress(nil, mine), 100, 100, "dead", nil); !stored || err != nil {
 		t.Fatal(stored, err)
 	}
 	var probes atomic.Int64
@@ -140,11 +140,11 @@ func TestSecondResult(t *testing.T) {
 	for i := range random {
 		random[i] = byte(i * i >> 3)
 	}
-	if stored, err := j.store(t.Context(), "1", []byte("first"), 1, 1, "a"); !stored || err != nil {
+	if stored, err := j.store(t.Context(), "1", []byte("first"), 1, 1, "a", nil); !stored || err != nil {
 		t.Fatal(stored, err)
 	}
 	for _, data := range [][]byte{[]byte("second"), random} {
-		if stored, err := j.store(t.Context(), "1", data, 1, 1, "b"); stored || err != nil {
+		if stored, err := j.store(t.Context(), "1", data, 1, 1, "b", nil); stored || err != nil {
 			t.Error(stored, err)
 		}
 	}
@@ -181,7 +181,7 @@ func TestParts(t *testing.T) {
 		t.Errorf("a part is left: %v", err)
 	}
 	// The place is taken for ever.
-	if stored, err := j.store(t.Context(), "1", []byte("late"), n, n, "late"); stored || err != nil {
+	if stored, err := j.store(t.Context(), "1", []byte("late"), n, n, "late", nil); stored || err != nil {
 		t.Error(stored, err)
 	}
 	if missing, err := (&Collector{Job: j}).Collect(t.Context()); err != nil || missing.Elsewhere != 1 {
