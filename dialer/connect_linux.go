@@ -47,6 +47,8 @@ func (a *attempt) dialTCP(ctx context.Context, limit time.Time) (*tcpConn, error
 	a.stop = onCancel(ctx, c.abort)
 	if err := c.await(limit); err != nil {
 		a.detach()
+		// It may have been made in the moment when its time was up.
+		c.SetLinger(0)
 		c.Close()
 		return nil, err
 	}
