@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"encoding/csv"
 	"encoding/json"
 	"encoding/xml"
 	"net/url"
@@ -98,6 +99,32 @@ func TestJUnitAgainstSchema(t *testing.T) {
 	}
 	if exec.Command(xmllint, "--nonet", "--noout", "--schema", filepath.Join("testdata", "junit.xsd"), bad).Run() == nil {
 		t.Error("the schema accepts a case without a class")
+	}
+}
+
+// acceptCSV reads a table as RFC 4180 has it, and looks at each cell as a
+// spreadsheet does, which takes what begins with one of four signs for a formula.
+func acceptCSV(t testing.TB, out string) {
+	t.Helper()
+	rows, err := csv.NewReader(strings.NewReader(out)).ReadAll()
+	if err != nil {
+		t.Fatalf("%v in %s", err, out)
+	}
+	if len(rows) == 0 || rows[0][0] != "level" {
+		t.Fatalf("no header in %s", out)
+	}
+	if strings.Count(out, "\n") != len(rows) || strings.Count(out, "\r\n") != len(rows) {
+		t.Errorf("%d rows in other than as many lines: %q", len(rows), out)
+	}
+	for _, row := range rows[1:] {
+		if !slices.Contains([]string{"ok", "warn", "unchecked", "fail"}, row[0]) {
+			t.Errorf("level %q", row[0])
+		}
+		for _, cell := range row {
+			if _, err := strconv.ParseFloat(cell, 64); err != nil && cell != "" && strings.Contains("=+-@", cell[:1]) {
+				t.Errorf("a formula: %q", cell)
+			}
+		}
 	}
 }
 

@@ -28,6 +28,7 @@ const (
 	Card       Format = "card"       // all that there is to know of each endpoint, for a terminal
 	JSON       Format = "json"       // one document: what is not OK, and a summary
 	JSONL      Format = "jsonl"      // one line for each verdict, OK ones too
+	CSV        Format = "csv"        // one line for each verdict, for spreadsheets
 	JUnit      Format = "junit"      // XML for CI servers, a test case for each endpoint
 	GitHub     Format = "github"     // workflow commands of GitHub Actions
 	Prometheus Format = "prometheus" // for node_exporter's textfile collector
@@ -53,6 +54,7 @@ var formats = []formatRow{
 	{Card, true, false, func(w io.Writer, o Options) Renderer { return newCard(w, o) }},
 	{JSON, false, false, func(w io.Writer, o Options) Renderer { return newDocument(w, o) }},
 	{JSONL, true, false, func(w io.Writer, _ Options) Renderer { return &lines{w: w} }},
+	{CSV, true, false, func(w io.Writer, _ Options) Renderer { return newSpreadsheet(w) }},
 	{JUnit, false, false, func(w io.Writer, o Options) Renderer { return newJUnit(w, o.Now) }},
 	{GitHub, true, false, func(w io.Writer, o Options) Renderer {
 		return &github{w: w, locate: o.Locate, shown: make(map[string]int), more: make(map[string]int)}
@@ -147,8 +149,8 @@ type Renderer interface {
 	Close() error
 }
 
-// New returns a renderer that writes to w. GitHub, JSONL, Table and Card write each verdict
-// with one call; the others buffer. It panics for a format that is none of
+// New returns a renderer that writes to w. GitHub, JSONL, CSV, Table and Card write each
+// verdict with one call; the others buffer. It panics for a format that is none of
 // [Formats].
 func New(f Format, w io.Writer, o Options) Renderer {
 	if o.Width == 0 {

@@ -132,8 +132,9 @@ func accept(t testing.TB, format report.Format, out string) {
 		t.Errorf("%s: does not end with a line", format)
 	}
 	for _, r := range out {
-		// U+FE0F makes a warning sign an emoji: Markdown's own.
-		if r != '\n' && !unicode.IsPrint(r) && !(format == report.Markdown && r == '\ufe0f') {
+		// U+FE0F makes a warning sign an emoji: Markdown's own. CSV ends its lines
+		// with CR LF.
+		if r != '\n' && !unicode.IsPrint(r) && !(format == report.Markdown && r == '\ufe0f') && !(format == report.CSV && r == '\r') {
 			t.Fatalf("%s: %U reached the report: %q", format, r, out)
 		}
 	}
@@ -146,6 +147,8 @@ func accept(t testing.TB, format report.Format, out string) {
 	switch format {
 	case report.JSON, report.JSONL:
 		acceptJSON(t, out)
+	case report.CSV:
+		acceptCSV(t, out)
 	case report.JUnit:
 		acceptJUnit(t, out)
 	case report.GitHub:
