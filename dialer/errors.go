@@ -34,7 +34,7 @@ const (
 // Code is the kind of a failure, from a closed set.
 type Code string
 
-// The codes. README.md says of each what it means for the endpoint.
+// The codes. docs/record.md says of each what it means for the endpoint.
 const (
 	CodeDNSNotFound       Code = "dns_not_found"
 	CodeDNSTimeout        Code = "dns_timeout"

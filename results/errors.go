@@ -15,7 +15,7 @@ const (
 	PhaseCapture = "capture"
 )
 
-// The codes of [Error]. README.md says of each what it means for the endpoint.
+// The codes of [Error]. docs/record.md says of each what it means for the endpoint.
 const (
 	CodeBadTarget         = "bad_target"
 	CodeLineTooLong       = "line_too_long"
@@ -70,7 +70,7 @@ func Phases() []string {
 }
 
 // Codes lists the closed set of codes that a scan writes, in the order of
-// README.md's table.
+// docs/record.md.
 func Codes() []string {
 	return []string{
 		CodeBadTarget, CodeLineTooLong, CodeDNSNotFound, CodeDNSTimeout, CodeDNSFailure, CodeTimeout, CodeRefused,

@@ -6,7 +6,7 @@
 //go:debug x509negativeserial=1
 
 // Command certsweep-queue works a list of TLS endpoints off with any number of
-// workers, through NATS JetStream. See README.md, or run certsweep-queue --help.
+// workers, through NATS JetStream. See docs/queue.md, or run certsweep-queue --help.
 package main
 
 import (

@@ -14,7 +14,7 @@ import (
 	"certsweep/results"
 )
 
-const recipes = "../../testdata/recipes/queue/"
+const recipes = "../../docs/recipes/queue/"
 
 // program installs certsweep-queue in a directory, as whoever follows a recipe
 // has it.

@@ -152,7 +152,7 @@ func TestManual(t *testing.T) {
 	}
 }
 
-// TestHelpEverywhereIsTheSame: what usage, manual page, completions and README.md
+// TestHelpEverywhereIsTheSame: what usage, manual page, completions and docs/flags.md
 // list are the same flags.
 func TestHelpEverywhereIsTheSame(t *testing.T) {
 	for _, c := range descriptions() {

@@ -124,7 +124,7 @@ func TestRecipeCapture(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	script, err := filepath.Abs("../../testdata/recipes/capture.sh")
+	script, err := filepath.Abs("../../docs/recipes/capture.sh")
 	if err != nil {
 		t.Fatal(err)
 	}

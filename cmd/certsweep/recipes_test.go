@@ -14,7 +14,7 @@ import (
 	"certsweep/dialer/dialertest"
 )
 
-// recipe runs a file of testdata/recipes, or a part of one, in a directory that
+// recipe runs a file of docs/recipes, or a part of one, in a directory that
 // has lists of a farm's endpoints: good.txt and bad.txt.
 type recipe struct {
 	dir string
@@ -77,7 +77,7 @@ func runSteps(t *testing.T, workflow string) []string {
 
 func TestRecipeGitHubActions(t *testing.T) {
 	t.Parallel()
-	workflow, err := os.ReadFile("../../testdata/recipes/github-actions.yml")
+	workflow, err := os.ReadFile("../../docs/recipes/github-actions.yml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestRecipeGitHubActions(t *testing.T) {
 func TestRecipeTextfile(t *testing.T) {
 	t.Parallel()
 	r := newRecipe(t)
-	script, err := filepath.Abs("../../testdata/recipes/textfile.sh")
+	script, err := filepath.Abs("../../docs/recipes/textfile.sh")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +186,7 @@ func TestRecipeDeploy(t *testing.T) {
 		t.Skip("jq is not installed")
 	}
 	r := newRecipe(t)
-	script, err := filepath.Abs("../../testdata/recipes/deploy.sh")
+	script, err := filepath.Abs("../../docs/recipes/deploy.sh")
 	if err != nil {
 		t.Fatal(err)
 	}

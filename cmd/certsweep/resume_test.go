@@ -94,18 +94,13 @@ func waitForContent(t *testing.T, name string, p *child) {
 	}
 }
 
-// TestReadmeManifest runs the shell line of README.md's Kubernetes manifest for
-// every completion index: together they are the list.
-func TestReadmeManifest(t *testing.T) {
+// TestRecipeIndexedJob runs the shell line of the Kubernetes manifest for every
+// completion index: together they are the list.
+func TestRecipeIndexedJob(t *testing.T) {
 	if _, err := exec.LookPath("sh"); err != nil {
 		t.Skip("sh is not installed")
 	}
-	var manifest string
-	for _, block := range regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$").FindAllStringSubmatch(readme(t), -1) {
-		if strings.Contains(block[1], "JOB_COMPLETION_INDEX") {
-			manifest = block[1]
-		}
-	}
+	manifest := page(t, "docs/recipes/kubernetes-indexed-job.yaml")
 	completions := regexp.MustCompile(`(?m)^ *completions: (\d+)$`).FindStringSubmatch(manifest)
 	line := regexp.MustCompile(`(?m)^ *- (exec certsweep .*/(\d+)" .*)$`).FindStringSubmatch(manifest)
 	if completions == nil || line == nil || completions[1] != line[2] {

@@ -396,13 +396,13 @@ func TestRecipeAlerts(t *testing.T) {
 	}
 	if promtool, err := exec.LookPath("promtool"); err != nil {
 		t.Skip("promtool is not installed (Debian: prometheus)")
-	} else if out, err := exec.Command(promtool, "check", "rules", "../../testdata/recipes/alerts.yml").CombinedOutput(); err != nil {
+	} else if out, err := exec.Command(promtool, "check", "rules", "../../docs/recipes/alerts.yml").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	s := serve(t, []string{"good", "good-rsa", "expired", "self-signed", "refused", "expires-soon"})
 	s.write("good.test nonsense=3\n")
 	s.request("POST", "/-/reload")
-	rules, err := os.ReadFile("../../testdata/recipes/alerts.yml")
+	rules, err := os.ReadFile("../../docs/recipes/alerts.yml")
 	if err != nil {
 		t.Fatal(err)
 	}

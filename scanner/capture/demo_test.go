@@ -19,7 +19,7 @@ import (
 	"certsweep/results"
 )
 
-// demoDir has the capture that README.md names, and the farm's root.
+// demoDir has the capture that docs/captures.md names, and the farm's root.
 const demoDir = "../../testdata/captures"
 
 // tapped notes both sides of a client's connection.

@@ -188,7 +188,12 @@ All flags: tool --help
 		t.Errorf("got\n%s", got)
 	}
 	const row = "| `-n`, `--name NAME` | its `name`. And more. | |\n| `-c`, `--count N` | how many of them there are to be in the end | 7 |\n| `--rate N` | how fast | none |\n"
-	if got := v.command(one).Markdown("First"); !strings.Contains(got, row) || strings.Contains(got, "--help") || !strings.Contains(got, `words \| and`) {
+	first := func(f *Flag) bool { return f.Group == "First" }
+	if got := v.command(one).Markdown(first, nil); !strings.Contains(got, row) || strings.Contains(got, "--help") || !strings.Contains(got, `words \| and`) {
+		t.Errorf("got\n%s", got)
+	}
+	const wider = "| flag | meaning | default | also of |\n| --- | --- | --- | --- |\n"
+	if got := v.command(one).Markdown(first, func(f *Flag) string { return f.Shorthand }); !strings.HasPrefix(got, wider) || !strings.Contains(got, " | 7 | c |\n") {
 		t.Errorf("got\n%s", got)
 	}
 }

@@ -2,28 +2,38 @@ package flags
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
-// Markdown is the table of the flags of some groups, or of all, as the
-// documentation has it.
-func (c *Command) Markdown(groups ...string) string {
+// Markdown is a table of the flags that are wanted, as the documentation has it.
+// With also, a column more has what it says of each.
+func (c *Command) Markdown(wanted func(*Flag) bool, also func(*Flag) string) string {
 	var b strings.Builder
-	b.WriteString("| flag | meaning | default |\n| --- | --- | --- |\n")
+	b.WriteString("| flag | meaning | default |")
+	if also != nil {
+		b.WriteString(" also of |")
+	}
+	b.WriteString("\n| --- | --- | --- |")
+	if also != nil {
+		b.WriteString(" --- |")
+	}
+	b.WriteString("\n")
 	for f := range c.Has {
-		if len(groups) > 0 && !slices.Contains(groups, f.Group) {
+		if !wanted(f) {
 			continue
 		}
 		text := f.Text
 		if f.More != "" {
 			text += ". " + f.More
 		}
-		value := f.defaultText()
-		if value != "" {
-			value += " "
+		cells := []string{f.markdownName(), strings.ReplaceAll(text, "|", "\\|"), f.defaultText()}
+		if also != nil {
+			cells = append(cells, also(f))
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s|\n", f.markdownName(), strings.ReplaceAll(text, "|", "\\|"), value)
+		for _, cell := range cells {
+			b.WriteString(strings.TrimRight("| "+cell, " ") + " ")
+		}
+		b.WriteString("|\n")
 	}
 	return b.String()
 }
@@ -34,7 +44,7 @@ func (f *Flag) markdownName() string {
 		long = "-" + f.Name
 	}
 	if f.Argument != "" {
-		long += " " + f.Argument
+		long += " " + strings.ReplaceAll(f.Argument, "|", "\\|")
 	}
 	if f.Shorthand != "" && f.Name != f.Shorthand {
 		return fmt.Sprintf("`-%s`, `%s`", f.Shorthand, long)

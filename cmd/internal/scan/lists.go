@@ -37,7 +37,7 @@ func (o *Options) listFlags() []flags.Flag {
 		{Name: "target", Shorthand: "t", Argument: "T", To: &o.Targets, Group: GroupLists, Common: OfScan | OfCheck, Brief: "a target, as a line of a list; repeatable",
 			Text: "a target, as a line of a list, attributes included; repeatable"},
 		{Name: "input-format", Argument: "FORMAT", To: &o.InputFormat, Group: GroupLists, Choices: formats,
-			Text: "form of the lists", More: "`auto` tells by their beginning, and line by line; see [Targets](#targets)."},
+			Text: "form of the lists", More: "`auto` tells by their beginning, and line by line; see [Lists of other tools](targets.md#lists-of-other-tools)."},
 		{Name: "strict", To: &o.Strict, Group: GroupLists, In: OfScan,
 			Text: "if a line is no target, say so and scan nothing", More: "`check` is always strict."},
 		{Name: "exclude", Argument: "FILE", To: &o.Exclude, Group: GroupLists, Kind: flags.File,

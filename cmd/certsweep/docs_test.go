@@ -1,0 +1,198 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"certsweep/cmd/internal/flags"
+	"certsweep/dialer/dialertest"
+	"certsweep/results"
+)
+
+// page returns a page of the documentation, such as docs/check.md.
+func page(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile("../../" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// pages returns the names of all pages.
+func pages(t *testing.T) []string {
+	t.Helper()
+	names, err := filepath.Glob("../../docs/*.md")
+	if err != nil || len(names) < 8 {
+		t.Fatalf("%q, %v", names, err)
+	}
+	more, err := filepath.Glob("../../docs/*/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names = slices.Concat(names, more, []string{"../../README.md", "../../CONTRIBUTING.md"})
+	for i := range names {
+		names[i] = strings.TrimPrefix(filepath.ToSlash(names[i]), "../../")
+	}
+	return names
+}
+
+// section returns the text of a page under a heading, up to the next one.
+func section(t *testing.T, name, heading string) string {
+	t.Helper()
+	_, rest, ok := strings.Cut(page(t, name), "\n"+heading+"\n")
+	if !ok {
+		t.Fatalf("%s has no %q", name, heading)
+	}
+	if i := strings.Index(rest, "\n#"); i >= 0 {
+		rest = rest[:i]
+	}
+	return rest
+}
+
+// firstColumn returns the code spans in the first cells of a table.
+func firstColumn(text string) []string {
+	var names []string
+	for line := range strings.Lines(text) {
+		cells := strings.Split(line, "|")
+		if len(cells) < 3 {
+			continue
+		}
+		for _, span := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cells[1], -1) {
+			names = append(names, span[1])
+		}
+	}
+	return names
+}
+
+// TestShortHelpFits: -h is for a terminal of 80 columns and 25 lines, one of
+// which is the prompt's.
+func TestShortHelpFits(t *testing.T) {
+	for _, c := range []*flags.Command{newOptions().command(), newCheckOptions().command(), newPcapOptions().command(), newServeOptions().command()} {
+		lines := strings.Split(strings.TrimSuffix(c.Short(), "\n"), "\n")
+		if len(lines) > 24 {
+			t.Errorf("%s -h has %d lines:\n%s", c.Name, len(lines), c.Short())
+		}
+		for _, line := range lines {
+			if len(line) > 80 {
+				t.Errorf("%s -h has a line of %d columns: %s", c.Name, len(line), line)
+			}
+		}
+		for i, line := range strings.Split(c.Help(80), "\n") {
+			if len(line) > 80 {
+				t.Errorf("%s --help: line %d has %d columns: %s", c.Name, i+1, len(line), line)
+			}
+		}
+	}
+}
+
+// TestCodesAndFindingsAreDocumented: each stands in the page of records, in the
+// order of the program, with a meaning.
+func TestCodesAndFindingsAreDocumented(t *testing.T) {
+	if codes := firstColumn(section(t, "docs/record.md", "## Error codes")); !slices.Equal(codes, results.Codes()) {
+		t.Errorf("docs/record.md has codes\n%v, want\n%v", codes, results.Codes())
+	}
+	var findings []string
+	for _, f := range results.Findings() {
+		findings = append(findings, string(f))
+	}
+	if got := firstColumn(section(t, "docs/record.md", "## Findings")); !slices.Equal(got, findings) {
+		t.Errorf("docs/record.md has findings\n%v, want\n%v", got, findings)
+	}
+}
+
+// TestDocumentedCommands runs every block marked sh, those of a page one after the
+// other in one directory, with the shell's -e.
+func TestDocumentedCommands(t *testing.T) {
+	for _, tool := range []string{"sh", "jq"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("%s is not installed", tool)
+		}
+	}
+	blocks := regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
+	for _, name := range pages(t) {
+		found := blocks.FindAllStringSubmatch(page(t, name), -1)
+		if len(found) == 0 {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir, bin := t.TempDir(), t.TempDir()
+			if err := os.Symlink(testBinary(t), filepath.Join(bin, "certsweep")); err != nil {
+				t.Fatal(err)
+			}
+			for _, block := range found {
+				cmd := exec.Command("sh", "-e", "-c", block[1])
+				cmd.Dir = dir
+				cmd.Env = append(os.Environ(), roleVariable+"=certsweep", "PATH="+bin+":"+os.Getenv("PATH"))
+				out, err := cmd.CombinedOutput()
+				if err != nil {
+					t.Errorf("%s%v\n%s", block[1], err, out)
+				}
+				if !strings.Contains(block[1], ">") && len(out) == 0 {
+					t.Errorf("prints nothing:\n%s", block[1])
+				}
+			}
+		})
+	}
+}
+
+// TestLinks: what a page links to is there, headings included.
+func TestLinks(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	n := 0
+	for _, name := range pages(t) {
+		for _, found := range link.FindAllStringSubmatch(page(t, name), -1) {
+			target, fragment, _ := strings.Cut(found[1], "#")
+			if strings.Contains(target, "://") {
+				continue
+			}
+			n++
+			file := name
+			if target != "" {
+				file = filepath.ToSlash(filepath.Join(filepath.Dir(name), target))
+			}
+			if _, err := os.Stat("../../" + file); err != nil {
+				t.Errorf("%s: %s leads nowhere", name, found[1])
+				continue
+			}
+			if fragment != "" && !slices.Contains(anchors(page(t, file)), fragment) {
+				t.Errorf("%s: %s has no heading %q", name, file, fragment)
+			}
+		}
+	}
+	if n < 20 {
+		t.Errorf("%d links", n)
+	}
+}
+
+// anchors returns what a forge makes of a page's headings.
+func anchors(text string) []string {
+	var anchors []string
+	for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
+		anchor := strings.ToLower(strings.ReplaceAll(heading[1], " ", "-"))
+		anchors = append(anchors, regexp.MustCompile(`[^\pL\pN_-]`).ReplaceAllString(anchor, ""))
+	}
+	return anchors
+}
+
+func testBinary(t *testing.T) string {
+	t.Helper()
+	name, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// TestReadmeKnowsTheDemo keeps "some eighty" honest.
+func TestReadmeKnowsTheDemo(t *testing.T) {
+	if n := len(dialertest.Cases()); n < 75 || n > 89 {
+		t.Errorf("the demo has %d servers, README.md says some eighty", n)
+	}
+}
