@@ -86,13 +86,9 @@ func (o *putOptions) run(e *environment, c *flags.Command) error {
 	case o.replicas < 1:
 		return process.Usage("--replicas must be at least 1")
 	}
-	spec := queue.Spec{By: version(), BatchTargets: o.batch, AckWait: timeOf(o.ackWait), Replicas: o.replicas, Flags: jobFlags(c)}
-	if o.scan.CAFile != "" {
-		pem, err := os.ReadFile(o.scan.CAFile)
-		if err != nil {
-			return process.Usage("--ca-file: %w", err)
-		}
-		spec.Roots = string(pem)
+	spec, err := o.spec(c)
+	if err != nil {
+		return err
 	}
 	// What no worker could do is said here, and not by each of them.
 	if _, _, err := o.scan.Scanner(); err != nil {
@@ -130,6 +126,19 @@ func (o *putOptions) run(e *environment, c *flags.Command) error {
 		e.say("the job is not whole: the same command goes on")
 	}
 	return ended(e.stop, err)
+}
+
+// spec says what the job is.
+func (o *putOptions) spec(c *flags.Command) (queue.Spec, error) {
+	spec := queue.Spec{By: version(), BatchTargets: o.batch, AckWait: timeOf(o.ackWait), Replicas: o.replicas, Flags: jobFlags(c)}
+	if o.scan.CAFile != "" {
+		pem, err := os.ReadFile(o.scan.CAFile)
+		if err != nil {
+			return spec, process.Usage("--ca-file: %w", err)
+		}
+		spec.Roots = string(pem)
+	}
+	return spec, nil
 }
 
 func again(lost bool) string {

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -119,11 +120,7 @@ func describe(f results.Finding, r *results.Record) string {
 	case results.WeakCipher:
 		return fmt.Sprintf("weak cipher (%s): enable the ECDHE suites with AES-GCM or ChaCha20%s", weakCiphers(r, t), alone(r))
 	case results.NotPostQuantum:
-		group := t.KeyExchange
-		if group == "" {
-			group = "unknown"
-		}
-		return fmt.Sprintf("key exchange is not post-quantum (%s): enable X25519MLKEM768 and TLS 1.3", group)
+		return fmt.Sprintf("key exchange is not post-quantum (%s): enable X25519MLKEM768 and TLS 1.3", cmp.Or(t.KeyExchange, "unknown"))
 	case results.LongValidity:
 		return fmt.Sprintf("valid for %s in all, which clients refuse of public CAs: reissue for less", span(c.NotAfter.Sub(c.NotBefore)))
 	case results.Revoked, results.RevocationUnknown:

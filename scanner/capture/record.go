@@ -39,22 +39,7 @@ func (r *Reader) finish(f *flow, end string) {
 		Line: h.file, Text: h.name,
 		Endpoint: dialer.Endpoint{Host: server.Addr().String(), Port: server.Port(), StartTLS: dialer.Protocol(preambleNames[f.preamble])},
 	}
-	seen := dialer.Handshake{
-		Addr:                server,
-		ServerName:          results.Shorten(strings.ToValidUTF8(o.Hello.ServerName, "\uFFFD"), maxName),
-		PostQuantumOffered:  o.Hello.Offer.PostQuantum(),
-		KeyProved:           o.KeyProved,
-		ClientCertRequested: o.ClientCertRequested,
-		Certificates:        o.Certificates,
-	}
-	if o.ServerHelloSeen {
-		seen.Method, seen.Version, seen.CipherSuite = dialer.MethodCapture, o.Version, o.CipherSuite
-		seen.Group, seen.ALPN = tls.CurveID(o.Group), o.ALPN
-		seen.OCSPStapled, seen.SCTCount = o.OCSPStapled, o.SCTCount
-	}
-	if took := h.last.Sub(h.began); took > 0 {
-		seen.Timing.Handshake = took
-	}
+	seen := h.seen(server)
 	failure := h.outcome(f, end)
 	if h.refusedWithoutCertificate(f) {
 		failure, seen.ClientCertRequired = nil, true
@@ -81,6 +66,28 @@ func (r *Reader) finish(f *flow, end string) {
 		return
 	}
 	r.err = r.emit(record)
+}
+
+// seen is what the server at an address has shown, as a dialer says it.
+func (h *handshake) seen(server netip.AddrPort) dialer.Handshake {
+	o := &h.observer
+	seen := dialer.Handshake{
+		Addr:                server,
+		ServerName:          results.Shorten(strings.ToValidUTF8(o.Hello.ServerName, "\uFFFD"), maxName),
+		PostQuantumOffered:  o.Hello.Offer.PostQuantum(),
+		KeyProved:           o.KeyProved,
+		ClientCertRequested: o.ClientCertRequested,
+		Certificates:        o.Certificates,
+	}
+	if o.ServerHelloSeen {
+		seen.Method, seen.Version, seen.CipherSuite = dialer.MethodCapture, o.Version, o.CipherSuite
+		seen.Group, seen.ALPN = tls.CurveID(o.Group), o.ALPN
+		seen.OCSPStapled, seen.SCTCount = o.OCSPStapled, o.SCTCount
+	}
+	if took := h.last.Sub(h.began); took > 0 {
+		seen.Timing.Handshake = took
+	}
+	return seen
 }
 
 // addClient describes the client's certificate.

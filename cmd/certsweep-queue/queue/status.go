@@ -116,25 +116,9 @@ func (j *Job) status(ctx context.Context, x *index) (*Status, error) {
 	if s.Workers, err = j.ask(ctx); err != nil {
 		return nil, err
 	}
-	for path, targets := range x.batches {
-		if depth(path) == 0 {
-			s.Targets.Total += targets
-		}
-	}
+	s.count(x)
 	missing := x.missing()
-	for _, o := range x.results {
-		switch o.kind {
-		case kindSplit:
-			s.Split++
-		case kindCollected:
-			s.Collected++
-			s.Batches.Done++
-		default:
-			s.Batches.Done++
-		}
-	}
 	s.Batches.Total = s.Batches.Done + len(missing)
-	s.Targets.Done = x.done
 	inWork := make(map[string]bool)
 	for _, w := range s.Workers {
 		s.TargetsPerSecond += w.TargetsPerSecond
@@ -161,6 +145,27 @@ func (j *Job) status(ctx context.Context, x *index) (*Status, error) {
 		s.SecondsLeft = float64(s.Targets.Total-s.Targets.Done) / s.TargetsPerSecond
 	}
 	return s, nil
+}
+
+// count counts what is put and what is done.
+func (s *Status) count(x *index) {
+	for path, targets := range x.batches {
+		if depth(path) == 0 {
+			s.Targets.Total += targets
+		}
+	}
+	s.Targets.Done = x.done
+	for _, o := range x.results {
+		switch o.kind {
+		case kindSplit:
+			s.Split++
+		case kindCollected:
+			s.Collected++
+			s.Batches.Done++
+		default:
+			s.Batches.Done++
+		}
+	}
 }
 
 // ask asks the job's workers what they do.

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -82,14 +83,8 @@ type session struct {
 // targets in flight are dropped, and all batches given back at once; the error is
 // ctx's cause then.
 func (w *Worker) Run(ctx context.Context) error {
-	if w.Memory == 0 {
-		w.Memory = defaultMemory
-	}
-	s := &session{
-		Worker: w, items: make(chan *item), publish: make(chan *item, maxOpen), open: make(map[string]*item),
-		changed: make(chan struct{}, 1),
-	}
-	if err := s.bind(ctx); err != nil {
+	s, err := w.session(ctx)
+	if err != nil {
 		return err
 	}
 	answers, err := s.answer()
@@ -144,13 +139,28 @@ func (w *Worker) Run(ctx context.Context) error {
 	s.giveBackAll()
 	endBeats()
 	rest.Wait()
-	flush, cancelFlush := context.WithTimeout(context.Background(), time.Second)
-	defer cancelFlush()
-	_ = w.Job.nc.FlushWithContext(flush) // what does not arrive, the server takes back by itself
-	if err == nil {
-		err = taken
+	s.flush()
+	return cmp.Or(err, taken)
+}
+
+// flush waits a little until the server has what was sent. What does not arrive
+// it takes back by itself.
+func (s *session) flush() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = s.Job.nc.FlushWithContext(ctx)
+}
+
+// session returns a run that is about to begin.
+func (w *Worker) session(ctx context.Context) (*session, error) {
+	if w.Memory == 0 {
+		w.Memory = defaultMemory
 	}
-	return err
+	s := &session{
+		Worker: w, items: make(chan *item), publish: make(chan *item, maxOpen), open: make(map[string]*item),
+		changed: make(chan struct{}, 1),
+	}
+	return s, s.bind(ctx)
 }
 
 // bind finds the job's consumer.

@@ -127,24 +127,8 @@ func (o *Options) options() (*natsserver.Options, error) {
 	if opts.StoreDir == "" {
 		return nil, errors.New("it needs a directory for the store")
 	}
-	listen := o.Listen
-	if listen == "" && o.Config == "" {
-		listen = DefaultListen
-	}
-	if listen != "" {
-		host, port, err := net.SplitHostPort(listen)
-		if err != nil {
-			return nil, err
-		}
-		if opts.Port, err = strconv.Atoi(port); err != nil || opts.Port < 0 || opts.Port > 65535 {
-			return nil, fmt.Errorf("%q is no port", port)
-		}
-		if opts.Port == 0 {
-			opts.Port = natsserver.RANDOM_PORT
-		}
-		if opts.Host = host; host == "" {
-			opts.Host = natsserver.DEFAULT_HOST // all addresses
-		}
+	if err := o.listenOn(opts); err != nil {
+		return nil, err
 	}
 	opts.JetStream, opts.NoSigs, opts.NoLog = true, true, true
 	if o.MaxPayload > 0 {
@@ -175,6 +159,31 @@ func (o *Options) options() (*natsserver.Options, error) {
 		return nil, fmt.Errorf("%w at %s", ErrOpen, net.JoinHostPort(opts.Host, strconv.Itoa(opts.Port)))
 	}
 	return opts, nil
+}
+
+// listenOn sets the address at which the server listens.
+func (o *Options) listenOn(opts *natsserver.Options) error {
+	listen := o.Listen
+	if listen == "" && o.Config == "" {
+		listen = DefaultListen
+	}
+	if listen == "" {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return err
+	}
+	if opts.Port, err = strconv.Atoi(port); err != nil || opts.Port < 0 || opts.Port > 65535 {
+		return fmt.Errorf("%q is no port", port)
+	}
+	if opts.Port == 0 {
+		opts.Port = natsserver.RANDOM_PORT
+	}
+	if opts.Host = host; host == "" {
+		opts.Host = natsserver.DEFAULT_HOST // all addresses
+	}
+	return nil
 }
 
 // asks reports whether the server asks for credentials.
