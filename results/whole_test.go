@@ -10,6 +10,7 @@ import (
 
 	"certsweep/results"
 	"certsweep/results/certificate"
+	"certsweep/results/resultstest"
 )
 
 // encoded is what an Encoder writes of a record.
@@ -41,7 +42,7 @@ func TestEncoderRefusesNoRecord(t *testing.T) {
 // written as the schema says, and one of zero values in all its parts has no null;
 // both stay as they were.
 func TestEncoderWritesNoNull(t *testing.T) {
-	schema := compileSchema(t)
+	schema := resultstest.Schema(t)
 	cert := &certificate.Certificate{FingerprintSHA256: strings.Repeat("0", 64), FingerprintSHA1: strings.Repeat("0", 40)}
 	least := &results.Record{
 		Schema: 1, Line: 1, Status: results.StatusOK, IP: "192.0.2.1", Certificate: cert,

@@ -16,6 +16,7 @@ import (
 
 	"certsweep/cmd/internal/process"
 	"certsweep/results"
+	"certsweep/results/resultstest"
 )
 
 const demoCapture = "../../testdata/captures/demo.pcapng"
@@ -27,7 +28,7 @@ func TestPcapRecords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	schema := compileSchema(t)
+	schema := resultstest.Schema(t)
 	lines := bytes.Split(bytes.TrimSpace(out), []byte("\n"))
 	if len(lines) < 5 {
 		t.Fatalf("%d records", len(lines))

@@ -16,6 +16,7 @@ import (
 
 	"certsweep/dialer/dialertest"
 	"certsweep/results"
+	"certsweep/results/resultstest"
 )
 
 // command returns certsweep as a process of its own.
@@ -25,49 +26,10 @@ func command(args ...string) *exec.Cmd {
 	return cmd
 }
 
-func compileSchema(t testing.TB) *jsonschema.Schema {
-	t.Helper()
-	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(results.Schema))
-	if err != nil {
-		t.Fatal(err)
-	}
-	closeSchema(doc)
-	c := jsonschema.NewCompiler()
-	if err := c.AddResource("schema.json", doc); err != nil {
-		t.Fatal(err)
-	}
-	schema, err := c.Compile("schema.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return schema
-}
-
-// closeSchema makes the schema, which is open to what later versions add,
-// refuse all that this version does not write.
-func closeSchema(node any) {
-	switch node := node.(type) {
-	case map[string]any:
-		if node["type"] == "object" {
-			node["additionalProperties"] = false
-		}
-		if examples, ok := node["examples"]; ok {
-			node["enum"] = examples
-		}
-		for _, value := range node {
-			closeSchema(value)
-		}
-	case []any:
-		for _, value := range node {
-			closeSchema(value)
-		}
-	}
-}
-
 // validRecords checks every line against the schema and returns the records.
 func validRecords(t testing.TB, lines []byte) []*results.Record {
 	t.Helper()
-	schema := compileSchema(t)
+	schema := resultstest.Schema(t)
 	for line := range bytes.Lines(lines) {
 		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(line))
 		if err != nil {
