@@ -191,7 +191,7 @@ func TestServe(t *testing.T) {
 
 func TestServeProbes(t *testing.T) {
 	t.Parallel()
-	s := serve(t, []string{"good", "expired", "starttls-smtp", "silent"})
+	s := serve(t, []string{"good", "expired", "starttls-smtp", "silent", "stapled", "revoked"})
 	other, err := dialertest.Start("good-rsa")
 	if err != nil {
 		t.Fatal(err)
@@ -208,6 +208,21 @@ func TestServeProbes(t *testing.T) {
 	}
 	if got := s.get("/probe?module=https&target=https://" + s.host("expired") + "/"); !strings.Contains(got, `certsweep_endpoint_problem{code="expired",level="fail"} 1`) || !strings.Contains(got, `ssl_prober{prober="https"}`) {
 		t.Errorf("expired: %s", got)
+	}
+	for name, want := range map[string][]string{
+		"good":    {"ssl_ocsp_response_stapled 0\n"},
+		"stapled": {"ssl_ocsp_response_stapled 1\n", "ssl_ocsp_response_status 0\n", "ssl_ocsp_response_this_update 1", "ssl_ocsp_response_next_update 1"},
+		"revoked": {"ssl_ocsp_response_stapled 1\n", "ssl_ocsp_response_status 1\n", "ssl_ocsp_response_revoked_at 1"},
+	} {
+		got := s.get("/probe?target=" + s.host(name))
+		for _, line := range want {
+			if !strings.Contains(got, "\n"+line) {
+				t.Errorf("%s: %q is not in\n%s", name, line, got)
+			}
+		}
+		if name == "good" && strings.Contains(got, "ssl_ocsp_response_status") {
+			t.Errorf("good has no staple: %s", got)
+		}
 	}
 	// The list says what is spoken there, with or without the module.
 	for _, module := range []string{"", "&module=tcp_smtp_starttls"} {

@@ -15,6 +15,7 @@ import (
 	"certsweep/results"
 	"certsweep/results/policy"
 	"certsweep/results/report"
+	"certsweep/results/revocation"
 	"certsweep/scanner"
 )
 
@@ -177,11 +178,40 @@ func (p *probed) Collect(out chan<- prometheus.Metric) {
 			stapled = 1
 		}
 		one("ssl_ocsp_response_stapled", "Whether an OCSP response was stapled.", stapled)
+		p.staple(t.OCSP, one)
 	}
 	if v := r.Verification; v != nil && !v.NotAfter.IsZero() {
 		one("probe_ssl_last_chain_expiry_timestamp_seconds", "The earliest end in the chain that was verified, in Unix time.", float64(v.NotAfter.Unix()))
 	}
 	p.chain(out)
+}
+
+// ocspStatus has the numbers of ssl_exporter (RFC 6960 §4.2.1's). A response that
+// is not valid has none: it says nothing.
+var ocspStatus = map[string]float64{revocation.Good: 0, revocation.Revoked: 1, revocation.Unknown: 2}
+
+// staple sends what a stapled response says, nil for none.
+func (p *probed) staple(o *revocation.OCSP, one func(name, help string, value float64, labels ...report.Label)) {
+	if o == nil {
+		return
+	}
+	status, ok := ocspStatus[o.Status]
+	if !ok {
+		return
+	}
+	one("ssl_ocsp_response_status", "What the stapled OCSP response says: 0 good, 1 revoked, 2 unknown.", status)
+	for _, at := range []struct {
+		name, help string
+		time       time.Time
+	}{
+		{"ssl_ocsp_response_this_update", "When the stapled OCSP response was known to be correct, in Unix time.", o.ThisUpdate},
+		{"ssl_ocsp_response_next_update", "When newer information will be had, in Unix time.", o.NextUpdate},
+		{"ssl_ocsp_response_revoked_at", "When the certificate was revoked, in Unix time.", o.RevokedAt},
+	} {
+		if !at.time.IsZero() {
+			one(at.name, at.help, float64(at.time.Unix()))
+		}
+	}
 }
 
 // chain sends the ends of the certificates above the leaf, each once.
