@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -139,9 +140,10 @@ func (d *demo) run(args ...string) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-// end ends what still runs.
+// end ends what still runs, the server last: the others would say that they lost
+// it.
 func (d *demo) end() {
-	for _, child := range d.children {
+	for _, child := range slices.Backward(d.children) {
 		child.Process.Kill()
 		child.Wait()
 	}
