@@ -1,13 +1,10 @@
 package results
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"slices"
 	"unicode"
 	"unicode/utf16"
@@ -121,57 +118,3 @@ func (e *Encoder) escapeControls(start int) {
 // categories Cc and Cf, with the marks for direction, the byte order mark and
 // the tags.
 func isFormat(r rune) bool { return r >= 0x7F && unicode.In(r, unicode.Cc, unicode.Cf) }
-
-// maxRecord bounds the length of a line that Decode reads. A chain of the
-// longest certificates in PEM stays well below.
-const maxRecord = 64 << 20
-
-// Decode reads the records that an Encoder wrote, one by one as they are asked
-// for. Fields that it does not know are passed over, so that records of a later
-// version can be read. A line that is no record ends the sequence with an
-// error, and so does an error of r, and a last line that was cut short.
-func Decode(r io.Reader) iter.Seq2[*Record, error] {
-	return func(yield func(*Record, error) bool) {
-		lines := bufio.NewScanner(r)
-		lines.Buffer(make([]byte, 0, flushBytes), maxRecord)
-		number := 0
-		for lines.Scan() {
-			number++
-			if len(bytes.TrimSpace(lines.Bytes())) == 0 {
-				continue
-			}
-			record, err := decode(lines.Bytes())
-			if err != nil {
-				yield(nil, fmt.Errorf("line %d: %w", number, err))
-				return
-			}
-			if !yield(record, nil) {
-				return
-			}
-		}
-		if err := lines.Err(); err != nil {
-			yield(nil, fmt.Errorf("line %d: %w", number+1, err))
-		}
-	}
-}
-
-func decode(line []byte) (*Record, error) {
-	r := new(Record)
-	if err := json.Unmarshal(line, r); err != nil {
-		return nil, fmt.Errorf("not a record: %w", err)
-	}
-	if err := checkSchema(r.Schema); err != nil {
-		return nil, err
-	}
-	return r, nil
-}
-
-func checkSchema(version int) error {
-	if version == 0 {
-		return errors.New(`not a record: no "schema"`)
-	}
-	if version > SchemaVersion {
-		return fmt.Errorf("schema %d is newer than %d, which this version reads", version, SchemaVersion)
-	}
-	return nil
-}

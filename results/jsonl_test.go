@@ -2,12 +2,14 @@ package results_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"reflect"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 	"unicode"
@@ -152,11 +154,16 @@ func TestDecodeErrors(t *testing.T) {
 		in   io.Reader
 		want string
 	}{
-		"cut line":     {strings.NewReader(`{"schema":1,"line":1}` + "\n" + `{"schema":1,"li`), "line 2: not a record"},
-		"other JSON":   {strings.NewReader(`{"host":"x"}`), `line 1: not a record: no "schema"`},
-		"array":        {strings.NewReader(`[]`), "line 1: not a record"},
-		"later schema": {strings.NewReader(`{"schema":2}`), "newer than 1"},
-		"read error":   {io.MultiReader(strings.NewReader(`{"schema":1}`+"\n"), failingReader{}), "line 2: broken"},
+		"cut line":        {strings.NewReader(`{"schema":1,"line":1}` + "\n" + `{"schema":1,"li`), "line 2: not a record"},
+		"other JSON":      {strings.NewReader(`{"host":"x"}`), `line 1: not a record: no "schema"`},
+		"cut array":       {strings.NewReader(`[{"schema":1},`), "record 2: "},
+		"open array":      {strings.NewReader(`[{"schema":1}`), "unexpected EOF"},
+		"array and more":  {strings.NewReader(`[{"schema":1}] {"schema":1}`), "something follows it"},
+		"array of others": {strings.NewReader(`[7]`), "record 1: not a record"},
+		"cut object":      {strings.NewReader("{\n\"schema\":1}\n{\n"), "record 2: "},
+		"long record":     {io.MultiReader(strings.NewReader("{\n"), endlessBlanks{}), "too long"},
+		"later schema":    {strings.NewReader(`{"schema":2}`), "newer than 1"},
+		"read error":      {io.MultiReader(strings.NewReader(`{"schema":1}`+"\n"), failingReader{}), "line 2: broken"},
 	} {
 		var err error
 		for _, err = range results.Decode(test.in) {
@@ -165,6 +172,57 @@ func TestDecodeErrors(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", name, err, test.want)
 		}
 	}
+}
+
+// TestDecodeDocuments reads what JSON Lines became on the way.
+func TestDecodeDocuments(t *testing.T) {
+	var lines, document bytes.Buffer
+	encoders := []*results.Encoder{results.NewEncoder(&lines), results.NewEncoder(&document)}
+	encoders[1].Document = true
+	for _, e := range encoders {
+		for i := range 3 {
+			e.Encode(record(i + 1))
+		}
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var indented bytes.Buffer
+	for line := range strings.Lines(lines.String()) {
+		json.Indent(&indented, []byte(line), "", "  ")
+	}
+	for name, in := range map[string]string{
+		"array": document.String(), "array behind blank lines": "\n \r\n" + document.String(), "array of one line": strings.ReplaceAll(document.String(), "\n", ""),
+		"indented": indented.String(), "indented, of Windows": strings.ReplaceAll(indented.String(), "\n", "\r\n"),
+	} {
+		n := 0
+		for r, err := range results.Decode(iotest.OneByteReader(strings.NewReader(in))) {
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if n++; !reflect.DeepEqual(r, record(n)) {
+				t.Errorf("%s: got %+v, want %+v", name, r, record(n))
+			}
+		}
+		if n != 3 {
+			t.Errorf("%s: %d records", name, n)
+		}
+	}
+	for _, in := range []string{"", "\n", "[]", "[\n]\n", strings.Repeat("\n", 1<<20)} {
+		for r, err := range results.Decode(strings.NewReader(in)) {
+			t.Errorf("%.10q: %v, %v", in, r, err)
+		}
+	}
+}
+
+// endlessBlanks never ends.
+type endlessBlanks struct{}
+
+func (endlessBlanks) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = ' '
+	}
+	return len(p), nil
 }
 
 type failingReader struct{}
@@ -186,6 +244,7 @@ func FuzzDecode(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(b.Bytes())
+	f.Add([]byte("[\n{\"schema\":1},{\"schema\":1}]"))
 	f.Add([]byte(`{"schema":1,"time":"0000-01-01T00:00:00Z","certificate":{"days_left":1e300}}`))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		for r, err := range results.Decode(bytes.NewReader(in)) {
