@@ -110,7 +110,10 @@ func (e *environment) openCheck(described *flags.Command, o *checkOptions) (*che
 
 // openReports opens what the next run writes to.
 func (c *check) openReports() (err error) {
-	options := report.Options{Now: time.Now(), Locate: c.list.locate, Color: c.color(), Width: c.width(), ASCII: isASCII(os.Getenv), All: c.options.all}
+	options := report.Options{
+		Now: time.Now(), Locate: c.list.locate, Color: c.color(), Width: c.width(), Fold: term.IsTerminal(int(c.stdout.Fd())),
+		ASCII: isASCII(os.Getenv), All: c.options.all,
+	}
 	c.reports, err = process.Await(c.stop, func() (*reports, error) { return openReports(c.options, c.screen.above(c.stdout), options) })
 	return err
 }

@@ -35,8 +35,20 @@ func compare(t *testing.T, name, want string) {
 		t.Fatal(err)
 	}
 	if string(got) != want {
-		t.Errorf("%s is not what the program makes: go test ./cmd/certsweep -run %s -update writes it\n%s", name, t.Name(), want)
+		was, is := firstDifference(string(got), want)
+		t.Errorf("%s is not what the program makes: go test ./cmd/certsweep -run %s -update writes it\n%s\nshould be\n%s", name, t.Name(), was, is)
 	}
+}
+
+// firstDifference returns the first lines in which two texts differ.
+func firstDifference(a, b string) (string, string) {
+	x, y := strings.Split(a, "\n"), strings.Split(b, "\n")
+	for i := range min(len(x), len(y)) {
+		if x[i] != y[i] {
+			return x[i], y[i]
+		}
+	}
+	return fmt.Sprintf("%d lines", len(x)), fmt.Sprintf("%d lines", len(y))
 }
 
 const flagsPageHead = `# Flags

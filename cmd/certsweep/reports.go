@@ -39,7 +39,7 @@ func openReports(o *checkOptions, stdout io.Writer, options report.Options) (*re
 	if o.output == "" || o.output == "-" {
 		out.stdout = report.New(format, stdout, options)
 	}
-	options.Color = false
+	options.Color, options.Fold = false, false
 	if out.stdout == nil {
 		err = out.open("--output", format, o.output, options)
 	}

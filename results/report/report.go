@@ -48,7 +48,7 @@ type formatRow struct {
 // formats is the table of them, in the order in which to list them.
 var formats = []formatRow{
 	{Text, true, false, func(w io.Writer, o Options) Renderer {
-		return &text{w: w, color: o.Color, rows: worst{limit: maxShown, all: o.All}}
+		return &text{w: w, color: o.Color, columns: foldAt(o), rows: worst{limit: maxShown, all: o.All}}
 	}},
 	{Table, true, false, func(w io.Writer, o Options) Renderer { return newTable(w, o) }},
 	{Card, true, false, func(w io.Writer, o Options) Renderer { return newCard(w, o) }},
@@ -117,6 +117,9 @@ type Options struct {
 	All bool
 	// Width is the number of columns that Table and Card fill; 0 is 80.
 	Width int
+	// Fold has Text break its lines at Width, for people at a terminal: what a
+	// program reads has a line for each endpoint.
+	Fold bool
 	// ASCII has Table and Card draw with nothing else. What is quoted stays as
 	// it is.
 	ASCII bool

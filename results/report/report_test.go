@@ -226,6 +226,35 @@ func TestTextColors(t *testing.T) {
 	}
 }
 
+// TestTextFolds: at a terminal what is said stays in its column, and no word is
+// lost; where there is no room beside an endpoint nothing is broken.
+func TestTextFolds(t *testing.T) {
+	v := policy.Default().Judge(recorded(t, "findings")[0], now)
+	text := func(o report.Options) string {
+		var out bytes.Buffer
+		renderer := report.New(report.Text, &out, o)
+		if err := errors.Join(renderer.Add(&v), renderer.Close()); err != nil {
+			t.Fatal(err)
+		}
+		row, _, _ := strings.Cut(out.String(), "\n1 endpoint")
+		return row
+	}
+	whole := text(report.Options{Width: 64})
+	folded := text(report.Options{Width: 64, Fold: true})
+	column := strings.Index(whole, "  expired") + 2
+	if strings.Contains(whole, "\n") || !strings.Contains(folded, "\n"+strings.Repeat(" ", column)) || strings.Join(strings.Fields(folded), " ") != strings.Join(strings.Fields(whole), " ") {
+		t.Errorf("got\n%s\nof\n%s", folded, whole)
+	}
+	for line := range strings.Lines(folded) {
+		if len(strings.TrimSuffix(line, "\n")) > 64 {
+			t.Errorf("a line of %d columns: %s", len(line), line)
+		}
+	}
+	if narrow := text(report.Options{Width: column + 10, Fold: true}); narrow != whole {
+		t.Errorf("got\n%s", narrow)
+	}
+}
+
 func TestParseFormat(t *testing.T) {
 	for _, f := range report.Formats() {
 		if got, err := report.ParseFormat(string(f)); got != f || err != nil {

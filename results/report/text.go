@@ -14,6 +14,7 @@ import (
 type text struct {
 	w       io.Writer
 	color   bool
+	columns int // to break lines at; 0 for never
 	rows    worst
 	summary policy.Summary
 }
@@ -21,6 +22,18 @@ type text struct {
 // maxColumn bounds the column of endpoints: one with a longer name sticks out
 // and the others stay readable.
 const maxColumn = 48
+
+// minFolded is how much of a line must be left beside an endpoint for a text to
+// be broken there.
+const minFolded = 24
+
+// foldAt is the width at which Text breaks lines, 0 for never.
+func foldAt(o Options) int {
+	if !o.Fold {
+		return 0
+	}
+	return o.Width
+}
 
 func (t *text) Add(v *policy.Verdict) error {
 	t.summary.Add(v)
@@ -39,13 +52,21 @@ func (t *text) Close() error {
 	for i := range rows {
 		r := &rows[i]
 		fmt.Fprintf(out, "%s%s  %s%s  %s\n",
-			t.paint(r.level, strings.ToUpper(r.level.String())), pad(r.level.String(), level), r.endpoint, pad(r.endpoint, name), r.text)
+			t.paint(r.level, strings.ToUpper(r.level.String())), pad(r.level.String(), level), r.endpoint, pad(r.endpoint, name), t.folded(r.text, level+name+4))
 	}
 	if t.rows.more > 0 {
 		fmt.Fprintf(out, "… and %d more that are no worse\n", t.rows.more)
 	}
 	fmt.Fprintln(out, t.paint(outcome(&t.summary), sentence(&t.summary)))
 	return out.Flush()
+}
+
+// folded breaks what is said beside a column.
+func (t *text) folded(s string, column int) string {
+	if room := t.columns - column; room >= minFolded {
+		return strings.Join(folded(s, room), "\n"+strings.Repeat(" ", column))
+	}
+	return s
 }
 
 // outcome is the level of a whole run.
