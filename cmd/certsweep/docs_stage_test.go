@@ -252,8 +252,8 @@ var masks = []struct {
 }{
 	{regexp.MustCompile(`\b[0-9a-f]{32,}\b`), "HEX"},
 	{regexp.MustCompile(`T\d\d:\d\d:\d\d(\.\d+)?Z`), "TIME"},
+	{regexp.MustCompile(`\b[0-9.]+ ms: [a-z0-9., -]+`), "TIMES"}, // what took no time is left out
 	{regexp.MustCompile(`\b[0-9.]+ ?(ms|s|KB|MB|KiB|MiB)\b`), "N"},
-	{regexp.MustCompile(`(look-up|connect|handshake|drain) [0-9.]+`), "$1 N"},
 	{regexp.MustCompile(`("\w+_ms":\s?|"days_left":\s?)[0-9.]+`), "${1}N"},
 	{regexp.MustCompile(`[0-9.]+/s`), "N/s"},
 	{regexp.MustCompile(`textLength="[0-9.]+"`), ""}, // follows from the text
