@@ -106,15 +106,17 @@ func TestCodesAndFindingsAreDocumented(t *testing.T) {
 	}
 }
 
-// TestDocumentedCommands runs every block marked sh, those of a page one after the
-// other in one directory, with the shell's -e.
+// documentedTools are the programs that blocks of commands need besides sh.
+var documentedTools = []string{"jq", "mlr", "sqlite3"}
+
+// TestDocumentedCommands runs every block marked sh, sql (DuckDB's) or python, those
+// of a page one after the other in one directory. A block whose program is missing
+// is skipped.
 func TestDocumentedCommands(t *testing.T) {
-	for _, tool := range []string{"sh", "jq"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("%s is not installed", tool)
-		}
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip("sh is not installed")
 	}
-	blocks := regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
+	blocks := regexp.MustCompile("(?ms)^```(sh|sql|python)\n(.*?)^```$")
 	for _, name := range pages(t) {
 		found := blocks.FindAllStringSubmatch(page(t, name), -1)
 		if len(found) == 0 {
@@ -126,21 +128,71 @@ func TestDocumentedCommands(t *testing.T) {
 			if err := os.Symlink(testBinary(t), filepath.Join(bin, "certsweep")); err != nil {
 				t.Fatal(err)
 			}
+			env := append(os.Environ(), roleVariable+"=certsweep", "PATH="+bin+":"+os.Getenv("PATH"))
 			for _, block := range found {
-				cmd := exec.Command("sh", "-e", "-c", block[1])
-				cmd.Dir = dir
-				cmd.Env = append(os.Environ(), roleVariable+"=certsweep", "PATH="+bin+":"+os.Getenv("PATH"))
-				out, err := cmd.CombinedOutput()
-				if err != nil {
-					t.Errorf("%s%v\n%s", block[1], err, out)
-				}
-				if !strings.Contains(block[1], ">") && len(out) == 0 {
-					t.Errorf("prints nothing:\n%s", block[1])
-				}
+				first, _, _ := strings.Cut(block[2], "\n")
+				t.Run(first, func(t *testing.T) {
+					cmd := documentedCommand(t, block[1], block[2])
+					cmd.Dir, cmd.Env = dir, env
+					out, err := cmd.CombinedOutput()
+					if err != nil {
+						t.Errorf("%s%v\n%s", block[2], err, out)
+					}
+					if len(out) == 0 && !strings.Contains(block[2], ">") {
+						t.Errorf("prints nothing:\n%s", block[2])
+					}
+					t.Logf("%s", out)
+				})
 			}
 		})
 	}
 }
+
+// documentedCommand returns what runs a block in a language, and skips the test if
+// that is not installed.
+func documentedCommand(t *testing.T, language, text string) *exec.Cmd {
+	t.Helper()
+	switch language {
+	case "python":
+		for _, python := range []string{"python3", "/usr/bin/python3"} {
+			if exec.Command(python, "-c", "import pandas").Run() == nil {
+				return exec.Command(python, "-c", text)
+			}
+		}
+		t.Skip("pandas is not installed (Debian: python3-pandas)")
+	case "sql":
+		if duckdb, err := exec.LookPath("duckdb"); err == nil {
+			return exec.Command(duckdb, "-bail", "-c", text)
+		}
+		modules, err := exec.Command("npm", "root", "-g").Output()
+		root := filepath.Join(strings.TrimSpace(string(modules)), "@duckdb", "node-api")
+		if _, missing := os.Stat(root); err != nil || missing != nil {
+			t.Skip("DuckDB is not installed (npm install -g @duckdb/node-api)")
+		}
+		return exec.Command("node", "-e", duckDBRunner, root, text)
+	}
+	for _, tool := range documentedTools {
+		if _, err := exec.LookPath(tool); err != nil && regexp.MustCompile(`\b`+tool+` `).MatchString(text) {
+			t.Skipf("%s is not installed", tool)
+		}
+	}
+	return exec.Command("sh", "-e", "-c", text)
+}
+
+// duckDBRunner runs the statements of its second argument with the module that the
+// first one names.
+const duckDBRunner = `
+const { DuckDBInstance } = require(process.argv[1]);
+(async () => {
+  const connection = await (await DuckDBInstance.create(":memory:")).connect();
+  for (const statement of process.argv[2].split(/;\s*\n/)) {
+    if (statement.trim() === "") continue;
+    const rows = (await connection.runAndReadAll(statement)).getRowsJson();
+    if (!statement.startsWith("CREATE") && rows.length === 0) throw new Error("no rows: " + statement);
+    console.log(JSON.stringify(rows));
+  }
+})().catch(error => { console.error(error.message); process.exit(1); });
+`
 
 // TestLinks: what a page links to is there, headings included.
 func TestLinks(t *testing.T) {
