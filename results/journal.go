@@ -17,6 +17,7 @@ type Entry struct {
 	Input    string `json:"input"`
 	Host     string `json:"host"`
 	Port     int    `json:"port"`
+	SNI      string `json:"sni"`
 	StartTLS string `json:"starttls"`
 	Tag      string `json:"tag"`
 }
@@ -25,7 +26,7 @@ type Entry struct {
 // entry says, and the status error.
 func (e Entry) Record() *Record {
 	return &Record{
-		Schema: SchemaVersion, Line: e.Line, Input: e.Input, Host: e.Host, Port: e.Port, StartTLS: e.StartTLS, Tag: e.Tag,
+		Schema: SchemaVersion, Line: e.Line, Input: e.Input, Host: e.Host, Port: e.Port, SNI: e.SNI, StartTLS: e.StartTLS, Tag: e.Tag,
 		Status: StatusError, Findings: []Finding{},
 	}
 }

@@ -117,7 +117,7 @@ func TestReadJournalAgrees(t *testing.T) {
 				t.Fatal(err)
 			}
 			want = append(want, results.Entry{
-				Schema: r.Schema, Line: r.Line, Input: r.Input, Host: r.Host, Port: r.Port, StartTLS: r.StartTLS, Tag: r.Tag,
+				Schema: r.Schema, Line: r.Line, Input: r.Input, Host: r.Host, Port: r.Port, SNI: r.SNI, StartTLS: r.StartTLS, Tag: r.Tag,
 			})
 		}
 		got, whole, err := readJournal(data)

@@ -129,7 +129,7 @@ func TestUnique(t *testing.T) {
 			met[e] = true
 			want = append(want, fmt.Sprintf("%d %q %s", target.Line, target.Text, target.Endpoint))
 		}
-		if got := collect(t, Unique(sequence(list, ports, Shard{}))); !slices.Equal(got, want) {
+		if got := collect(t, Unique(sequence(list, ports, Shard{}), nil)); !slices.Equal(got, want) {
 			t.Fatalf("got\n%q\nwant\n%q", got, want)
 		}
 	}

@@ -52,7 +52,10 @@ func (c *Recorder) Record(t *Target, began time.Time, h *dialer.Handshake, err e
 // not trusted.
 func (c *Recorder) record(t *Target, began time.Time, h *dialer.Handshake, err error) (r *results.Record, paths [][]*x509.Certificate) {
 	r = t.Entry().Record()
-	r.SNI, r.Time, r.Status = h.ServerName, began.UTC().Truncate(time.Millisecond), results.StatusOK
+	if !t.named { // else the name tells whose record it is, even if nothing was asked
+		r.SNI = h.ServerName
+	}
+	r.Time, r.Status = began.UTC().Truncate(time.Millisecond), results.StatusOK
 	r.Timing = results.Timing{
 		Resolve:   milliseconds(h.Timing.Resolve),
 		Connect:   milliseconds(h.Timing.Connect),

@@ -26,6 +26,8 @@ type Shuffle struct {
 	Seed uint64
 	// Ports are those of the [Defaults] that come after it.
 	Ports []uint16
+	// Names are those that each target is asked for, nil for none.
+	Names *Names
 	// Dir is where the temporary file is made; empty means the system's place.
 	Dir string
 }
@@ -37,10 +39,11 @@ const (
 	maxSpilled = 8 << 20
 )
 
-// Apply takes lines as [ReadLines] yields them, and does what [Expand] does.
+// Apply takes lines as [ReadLines] yields them, and does what [Expand] and then
+// [Names.Apply] do.
 func (s Shuffle) Apply(lines iter.Seq2[Target, error]) iter.Seq2[Target, error] {
 	return func(yield func(Target, error) bool) {
-		store := &shuffled{ports: s.Ports}
+		store := &shuffled{ports: s.Ports, names: s.Names}
 		defer store.close()
 		failure := store.fill(lines, s.Dir)
 		// What came before an error is scanned, as it is without a shuffle.
@@ -60,6 +63,7 @@ func (s Shuffle) Apply(lines iter.Seq2[Target, error]) iter.Seq2[Target, error] 
 // shuffled is a list that any target can be read of.
 type shuffled struct {
 	ports       []uint16
+	names       *Names
 	total       uint64 // of targets
 	size        int64
 	lines       int
@@ -93,14 +97,14 @@ func (s *shuffled) fill(lines iter.Seq2[Target, error], dir string) error {
 			s.checkpoints = append(s.checkpoints, checkpoint{s.size, s.total})
 		}
 		s.lines++
-		n := t.count(s.ports)
+		over, n := bits.Mul64(t.count(s.ports), s.names.times(&t))
 		buffer = appendLine(buffer[:0], &t, n)
 		if _, err := w.Write(buffer); err != nil {
 			return fmt.Errorf("shuffling: %w", err)
 		}
 		s.size += int64(len(buffer))
 		sum, carry := bits.Add64(s.total, n, 0)
-		if s.total = sum; carry != 0 || sum > 1<<62 {
+		if s.total = sum; over != 0 || carry != 0 || sum > 1<<62 {
 			return errTooMany
 		}
 	}
@@ -131,7 +135,9 @@ func (s *shuffled) target(i uint64) (Target, error) {
 			line := make([]byte, size)
 			if _, err = io.ReadFull(&s.reader, line); err == nil {
 				t := parseStored(line)
-				return t.at(i-before, s.ports), nil
+				names := s.names.times(&t)
+				one, name := (i-before)/names, (i-before)%names
+				return s.names.ask(t.at(one, s.ports), int(name)), nil
 			}
 		}
 		if err != nil {

@@ -47,6 +47,9 @@ type Target struct {
 	// turn "https://host" into a STARTTLS endpoint.
 	scheme bool
 	block  *block // nil for one endpoint
+	// named says that the server's name is one of [Names], for which the target is
+	// asked among others.
+	named bool
 }
 
 // Note is what a line says that cannot be asked for as it stands.
@@ -66,6 +69,7 @@ func (t *Target) Entry() results.Entry {
 		Input:    t.Text,
 		Host:     t.Endpoint.Host,
 		Port:     int(t.Endpoint.Port),
+		SNI:      t.Endpoint.ServerName,
 		StartTLS: string(t.Endpoint.StartTLS),
 		Tag:      t.Tag,
 	}

@@ -20,7 +20,7 @@ import (
 // The flags of a scan are put's, the workers', or each worker's own.
 var (
 	// putOwn say what the targets are; in a batch they are complete.
-	putOwn = []string{"target", "input-format", "strict", "port", "sni", "starttls", "shard"}
+	putOwn = []string{"target", "input-format", "strict", "names", "port", "sni", "starttls", "shard"}
 	// workOwn are a worker's own: its machine is not another's, and no private key
 	// lies in a queue.
 	workOwn = []string{"concurrency", "max-memory", "resolver", "cert", "key"}
@@ -94,11 +94,13 @@ func (o *putOptions) run(e *environment, c *flags.Command) error {
 	if _, _, err := o.scan.Scanner(); err != nil {
 		return err
 	}
+	before := stamps(append([]string{o.scan.Names}, o.scan.Files...))
 	in, err := o.scan.OpenInput(e.stop, e.stdin, term.IsTerminal(int(e.stdin.Fd())))
 	if err != nil {
 		return err
 	}
 	defer in.Close()
+	in.Ordered = true // a second put finds what the first has brought
 	if o.scan.Strict {
 		if err := in.CheckStrictly(e.stop); err != nil {
 			return err
@@ -113,7 +115,6 @@ func (o *putOptions) run(e *environment, c *flags.Command) error {
 		// What is read is sent and forgotten: the heap need not grow for it.
 		debug.SetGCPercent(putPercent)
 	}
-	before := stamps(o.scan.Files)
 	targets := o.scan.Complete()(scan.NotEmpty(in.Targets()))
 	report, err := client.Put(e.stop, o.job, spec, readable(targets), func() error { return unchanged(before) })
 	if !o.quiet {

@@ -36,14 +36,31 @@ func TestChaos(t *testing.T) {
 	if testing.Short() {
 		t.Skip("kills ten scans")
 	}
-	n := 20000
+	runChaos(t, 20000, nil)
+}
+
+// TestChaosOfNames is TestChaos for a product: each of 600 targets, and some more,
+// is asked for up to 40 names.
+func TestChaosOfNames(t *testing.T) {
+	if testing.Short() {
+		t.Skip("kills ten scans")
+	}
+	var names []string
+	for i := range 40 {
+		names = append(names, fmt.Sprintf("n%d.test", i))
+	}
+	runChaos(t, 20000, names)
+}
+
+// runChaos ends a scan of n targets, or more by what one line has, again and again.
+func runChaos(t *testing.T, n int, names []string) {
 	endings := []ending{
 		killed, torn, killed, interrupted, killed, fullDisk, torn, abandoned, killed, killed, torn, fullDisk, killed, killed,
 	}
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	c := newChaos(t, random, n)
+	c := newChaos(t, random, n, names)
 
 	for i, end := range endings {
 		// Moments from before the first record to so many that a quarter of the
@@ -67,15 +84,36 @@ type chaos struct {
 	random *rand.Rand
 	truth  map[string]string // what to report of each target, see chaosKey
 	dir    string
+	names  []string
 	done   int   // targets with a record
 	whole  int64 // bytes of whole lines
 }
 
 // chaosKey names a target by what its record says of it.
-func chaosKey(line int, host string) string { return fmt.Sprint(line, " ", host) }
+func chaosKey(line int, host, name string) string { return fmt.Sprint(line, " ", host, " ", name) }
+
+// key is chaosKey, for a scan without names as if the record had none.
+func (c *chaos) key(line int, host, name string) string {
+	if len(c.names) == 0 {
+		name = ""
+	}
+	return chaosKey(line, host, name)
+}
+
+// expect notes what is to be reported of a target, of each of its names.
+func (c *chaos) expect(line int, host, code string) {
+	if len(c.names) == 0 || host == "" {
+		c.truth[chaosKey(line, host, "")] = code
+	}
+	for _, name := range c.names {
+		if host != "" {
+			c.truth[chaosKey(line, host, name)] = code
+		}
+	}
+}
 
 // newChaos starts the servers and writes a list of n targets.
-func newChaos(t *testing.T, random *rand.Rand, n int) *chaos {
+func newChaos(t *testing.T, random *rand.Rand, n int, names []string) *chaos {
 	kinds := []struct {
 		name, code string
 		weight     int // of 1000
@@ -83,41 +121,44 @@ func newChaos(t *testing.T, random *rand.Rand, n int) *chaos {
 		{"good", "ok", 120}, {"flood", "ok", 10}, {"no-close-notify", "ok", 10}, {"reset-after-hello", "reset", 20},
 		{"silent", "timeout", 3}, {"slow", "timeout", 3}, {"refused", "refused", 834},
 	}
-	var names []string
+	var servers []string
 	for _, kind := range kinds {
-		names = append(names, kind.name)
+		servers = append(servers, kind.name)
 	}
-	farm, err := dialertest.Start(names...)
+	farm, err := dialertest.Start(servers...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(farm.Close)
 
-	c := &chaos{random: random, truth: make(map[string]string), dir: t.TempDir()}
+	c := &chaos{random: random, truth: make(map[string]string), dir: t.TempDir(), names: names}
 	dead := farm.Endpoint("refused").Addr
 	var list strings.Builder
 	for line := 1; len(c.truth) < n; line++ {
 		switch which := random.IntN(1100); {
 		case which >= 1080:
 			list.WriteString("no target\n")
-			c.truth[chaosKey(line, "")] = "bad_target"
+			c.expect(line, "", "bad_target")
 		case which >= 1000:
 			// Nothing listens on the other addresses either.
 			fmt.Fprintf(&list, "127.0.0.0/30:%d\n", dead.Port())
 			for i := range 4 {
-				c.truth[chaosKey(line, fmt.Sprintf("127.0.0.%d", i))] = "refused"
+				c.expect(line, fmt.Sprintf("127.0.0.%d", i), "refused")
 			}
 		default:
 			i := 0
 			for which -= kinds[0].weight; which >= 0; which -= kinds[i].weight {
 				i++
 			}
-			list.WriteString(farm.Endpoint(kinds[i].name).Target() + "\n")
-			c.truth[chaosKey(line, "127.0.0.1")] = kinds[i].code
+			// By the address alone: a target with a name would not be asked for others.
+			list.WriteString(farm.Endpoint(kinds[i].name).Addr.String() + "\n")
+			c.expect(line, "127.0.0.1", kinds[i].code)
 		}
 	}
-	if err := os.WriteFile(c.path("list"), []byte(list.String()), 0o600); err != nil {
-		t.Fatal(err)
+	for file, text := range map[string]string{"list": list.String(), "names": strings.Join(names, "\n")} {
+		if err := os.WriteFile(c.path(file), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return c
 }
@@ -126,7 +167,11 @@ func (c *chaos) path(name string) string { return filepath.Join(c.dir, name) }
 
 // command is the same each time.
 func (c *chaos) command() *exec.Cmd {
-	return command("-c", "200", "--timeout", "3s", "--trust", "none", "--no-rescue", "-o", c.path("out"), "--resume", "--summary", c.path("summary"), c.path("list"))
+	args := []string{"-c", "200", "--timeout", "3s", "--trust", "none", "--no-rescue", "-o", c.path("out"), "--resume", "--summary", c.path("summary"), c.path("list")}
+	if len(c.names) > 0 {
+		args = append(args, "--names", c.path("names"))
+	}
+	return command(args...)
 }
 
 // round goes on with the scan until it has written that many more lines, ends
@@ -262,7 +307,7 @@ func (c *chaos) inspect(t *testing.T, end ending) {
 	}
 	seen := make(map[string]bool)
 	c.whole, err = results.ReadJournal(bytes.NewReader(data), func(e results.Entry) error {
-		key := chaosKey(e.Line, e.Host)
+		key := c.key(e.Line, e.Host, e.SNI)
 		if c.truth[key] == "" || seen[key] {
 			return fmt.Errorf("no such target, or twice: %s", key)
 		}
@@ -290,7 +335,7 @@ func (c *chaos) finish(t *testing.T) {
 	}
 	got := make(map[string]string)
 	for _, r := range validRecords(t, data) {
-		key, code := chaosKey(r.Line, r.Host), string(r.Status)
+		key, code := c.key(r.Line, r.Host, r.SNI), string(r.Status)
 		if r.Error != nil {
 			code = r.Error.Code
 		}

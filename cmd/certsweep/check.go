@@ -38,7 +38,7 @@ type checkOptions struct {
 }
 
 // sharedFlags are flags of a scan that mean something without one too.
-var sharedFlags = []string{"target", "input-format", "port", "progress", "quiet", "version", "help", "h"}
+var sharedFlags = []string{"target", "input-format", "port", "names", "progress", "quiet", "version", "help", "h"}
 
 // newCheckOptions returns the options of a check with the defaults.
 func newCheckOptions() *checkOptions {
@@ -148,14 +148,17 @@ func (o *checkOptions) validate(c *flags.Command) error {
 	if len(o.from) > 0 && len(o.scan.Ports) > 0 && len(o.scan.Files)+len(o.scan.Targets) == 0 {
 		return usageError("--port completes a list, and --from was given without one")
 	}
+	if len(o.from) > 0 && o.scan.Names != "" && len(o.scan.Files)+len(o.scan.Targets) == 0 {
+		return usageError("--names completes a list, and --from was given without one")
+	}
 	readers := 0
-	for _, name := range slices.Concat(o.from, o.scan.Files, []string{o.gate.baseline}) {
+	for _, name := range slices.Concat(o.from, o.scan.Files, []string{o.gate.baseline, o.scan.Names}) {
 		if name == "-" {
 			readers++
 		}
 	}
 	if readers > 1 {
-		return usageError("standard input can be read once: as a list (-), as --from - or as --baseline -")
+		return usageError("standard input can be read once: as a list (-), or as --from -, --baseline - or --names -")
 	}
 	if err := o.checkCollisions(); err != nil {
 		return err

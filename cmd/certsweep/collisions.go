@@ -18,7 +18,7 @@ func (f usedFile) String() string {
 
 // inputs returns the files that a scan reads.
 func (o *options) inputs() []usedFile {
-	files := []usedFile{{"--ca-file", o.CAFile}, {"--cert", o.Cert}, {"--key", o.Key}}
+	files := []usedFile{{"--ca-file", o.CAFile}, {"--cert", o.Cert}, {"--key", o.Key}, {"--names", o.Names}}
 	for _, name := range o.Files {
 		files = append(files, usedFile{"", name})
 	}

@@ -32,6 +32,9 @@ func (e *environment) demo(args []string) error {
 	if err := o.validate(described); err != nil {
 		return err
 	}
+	if o.Names != "" {
+		return usageError("demo's servers have names of their own: --names is for your targets")
+	}
 	if o.resume {
 		return usageError("demo has other ports each time: there is nothing to --resume")
 	}

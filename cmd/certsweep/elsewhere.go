@@ -17,7 +17,7 @@ var elsewhere = func() map[string]string {
 		{"-k --insecure --no-check-certificate --no-verify", "write --trust none: the chain is then not verified. (Without it, a scan reports what is not trusted, and goes on.)"},
 		{"--cacert -cacert -cc -CAfile --CAfile --root-cas --rootcert --ca -trusted --truststore", "write --ca-file FILE."},
 		{"--capath -CApath", "write --ca-file FILE, with all roots in one file: cat DIR/*.pem."},
-		{"-servername --servername --server-name --sni-name", "write --sni NAME, or the target ADDRESS,NAME."},
+		{"-servername --servername --server-name --sni-name", "write --sni NAME, or the target ADDRESS,NAME; for many names, --names FILE."},
 		{"-noservername", "write --no-sni."},
 		{"--resolve --connect-to", "write the target ADDRESS,NAME,PORT: it dials ADDRESS and asks for NAME."},
 		{"-connect --connect -u -host --host -H --url --hostname", "write -t HOST:PORT, or just HOST:PORT."},

@@ -50,7 +50,7 @@ func (l *targetList) read(o *checkOptions) error {
 		return err
 	}
 	if len(o.from) > 0 {
-		l.saved = &savedList{lines: make(map[string][]int), met: scanner.Journal{Ports: o.scan.Ports}}
+		l.saved = &savedList{lines: make(map[string][]int), met: scanner.Journal{Ports: o.scan.Ports, Names: l.in.Names()}}
 	}
 	var wrong scan.Mistakes
 	var defaults *policy.Expectation

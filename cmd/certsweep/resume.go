@@ -15,7 +15,7 @@ import (
 // them, with the number of the list's targets. Nothing has been changed where
 // it fails; else a record that was cut off is gone from out's end.
 func (e *environment) resume(o *options, in *scan.Input, out *output) (*scanner.Journal, int, error) {
-	journal := &scanner.Journal{Ports: o.Ports}
+	journal := &scanner.Journal{Ports: o.Ports, Names: in.Names()}
 	whole, err := results.ReadJournal(out, func(entry results.Entry) error {
 		if e.stop.Err() != nil {
 			return context.Cause(e.stop)
@@ -26,7 +26,7 @@ func (e *environment) resume(o *options, in *scan.Input, out *output) (*scanner.
 		return nil, 0, context.Cause(e.stop)
 	}
 	if err != nil {
-		return nil, 0, usageError("--resume: %s: %w", o.output, err)
+		return nil, 0, notResumed(o, err)
 	}
 	total, err := e.checkJournal(o, in, journal)
 	if err != nil {
@@ -62,10 +62,18 @@ func (e *environment) checkJournal(o *options, in *scan.Input, journal *scanner.
 	case e.stop.Err() != nil:
 		return 0, context.Cause(e.stop)
 	case errors.Is(err, scanner.ErrNotThisList):
-		return 0, usageError("--resume: %s: %w: the list, or a flag that chooses its targets (--port, --starttls, --shard, --exclude, ...), is not what it was\n"+
-			"give the same again, or another --output for a new scan", o.output, err)
+		return 0, notResumed(o, err)
 	case err != nil:
 		return 0, process.Fail(process.StatusUsage, fmt.Errorf("reading targets: %w", err))
 	}
 	return total, nil
+}
+
+// notResumed says why the records that are there cannot be gone on with.
+func notResumed(o *options, err error) error {
+	if !errors.Is(err, scanner.ErrNotThisList) {
+		return usageError("--resume: %s: %w", o.output, err)
+	}
+	return usageError("--resume: %s: %w: the list, or a flag that chooses its targets (--port, --starttls, --shard, --exclude, --names, ...), is not what it was\n"+
+		"give the same again, or another --output for a new scan", o.output, err)
 }

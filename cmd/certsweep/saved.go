@@ -114,7 +114,7 @@ func (s *savedList) join(r *results.Record) {
 	for _, line := range lines {
 		r.Line = line
 		// A second record of a target, or one of another, is no news.
-		_ = s.met.Add(results.Entry{Line: line, Input: r.Input, Host: r.Host, Port: r.Port})
+		_ = s.met.Add(results.Entry{Line: line, Input: r.Input, Host: r.Host, Port: r.Port, SNI: r.SNI})
 	}
 }
 
@@ -128,7 +128,7 @@ func (s *savedList) missing(targets iter.Seq2[scanner.Target, error]) iter.Seq2[
 				return
 			}
 			r := t.Entry().Record()
-			r.SNI, r.Error = t.Endpoint.ServerName, &results.Error{Phase: results.PhaseInput, Code: results.CodeNoRecord}
+			r.Error = &results.Error{Phase: results.PhaseInput, Code: results.CodeNoRecord}
 			if !yield(r, nil) {
 				return
 			}

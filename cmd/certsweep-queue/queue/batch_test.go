@@ -122,7 +122,7 @@ func TestNothingNewInATarget(t *testing.T) {
 		of    reflect.Type
 		names string
 	}{
-		{reflect.TypeFor[scanner.Target](), "Line Text Endpoint Tag Attributes IsDefaults Note Err Done scheme block"},
+		{reflect.TypeFor[scanner.Target](), "Line Text Endpoint Tag Attributes IsDefaults Note Err Done scheme block named"},
 		{reflect.TypeFor[dialer.Endpoint](), "Host Port ServerName StartTLS"},
 		{reflect.TypeFor[scanner.LineError](), "Line Column Code Err"},
 	} {

@@ -24,10 +24,14 @@ type Input struct {
 	// Countable says that it can be read twice, so that its targets may be
 	// counted for a progress bar.
 	Countable bool
+	// Ordered says that the order of the targets must be the same each time, also
+	// if they come from a pipe.
+	Ordered bool
 	// Remarks are what there is to say of the lists once they were read.
 	Remarks Remarks
 
 	shuffle *scanner.Shuffle // nil for the order of the lists
+	names   *scanner.Names   // that each target is asked for; nil for none
 }
 
 // part is one of the lists of an input.
@@ -44,11 +48,16 @@ type part struct {
 // a pipe ends with stop.
 func (o *Options) OpenInput(stop context.Context, stdin *os.File, stdinIsTerminal bool) (*Input, error) {
 	in := &Input{format: list.Format(o.InputFormat), Countable: true}
-	if o.Shuffle {
-		in.shuffle = &scanner.Shuffle{Seed: o.Seed, Ports: o.Ports}
-	}
 	if _, err := process.Await(stop, func() (struct{}, error) { return struct{}{}, o.readExclusions() }); err != nil {
 		return nil, err
+	}
+	var err error
+	if in.names, err = process.Await(stop, func() (*scanner.Names, error) { return o.readNames(stdin) }); err != nil {
+		return nil, err
+	}
+	o.names = in.names
+	if o.Shuffle {
+		in.shuffle = &scanner.Shuffle{Seed: o.Seed, Ports: o.Ports, Names: in.names}
 	}
 	names := o.Files
 	if len(names) == 0 && o.ReadsStdin(stdinIsTerminal) {
@@ -131,8 +140,11 @@ func (in *Input) Targets() iter.Seq2[scanner.Target, error] {
 	if in.shuffle != nil {
 		return in.shuffle.Apply(in.ReadLines())
 	}
-	return scanner.Expand(in.ReadLines())
+	return in.names.Apply(scanner.Expand(in.ReadLines()), !in.Countable && !in.Ordered)
 }
+
+// Names returns the names that each target is asked for, nil for none.
+func (in *Input) Names() *scanner.Names { return in.names }
 
 // ReadLines reads the lines, and remarks upon what they say.
 func (in *Input) ReadLines() iter.Seq2[scanner.Target, error] {
@@ -168,7 +180,7 @@ func (p *part) title() string {
 
 // Again returns the same lists for another reading.
 func (in *Input) Again() (*Input, error) {
-	second := &Input{format: in.format, Countable: in.Countable, shuffle: in.shuffle}
+	second := &Input{format: in.format, Countable: in.Countable, Ordered: in.Ordered, shuffle: in.shuffle, names: in.names}
 	for _, p := range in.parts {
 		file, err := p.open()
 		if err != nil {

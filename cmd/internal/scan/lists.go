@@ -20,12 +20,14 @@ type ListOptions struct {
 	InputFormat string
 	Strict      bool
 	Exclude     []string // names of files
+	Names       string   // of a file
 	Unique      bool
 	Shuffle     bool
 	Seed        uint64
 	Limit       int
 
 	exclusions *scanner.Exclusions // once they were read; nil for none
+	names      *scanner.Names      // those of the input that was opened last; nil for none
 }
 
 func (o *Options) listFlags() []flags.Flag {
@@ -43,6 +45,9 @@ func (o *Options) listFlags() []flags.Flag {
 		{Name: "exclude", Argument: "FILE", To: &o.Exclude, Group: GroupLists, Kind: flags.File,
 			Text: "leave out what FILE has: addresses, prefixes, ranges, names, `*.name`, ports (`:25`); repeatable",
 			More: "Addresses are looked at again after each look-up. A line that is none of these is an error, and nothing is scanned."},
+		{Name: "names", Argument: "FILE", To: &o.Names, Group: GroupLists, Kind: flags.File, In: OfScan | OfCheck,
+			Text: "ask each target for every name of FILE, with a record for each; `-`: standard input",
+			More: "FILE may have every form that a list may have. Targets take turns, some thousands at a time; `--per-host` bounds what one host gets. A target with a name of its own (`sni=`, or `address,name`) is asked for that alone. A line without a name is an error, and nothing is scanned."},
 		{Name: "unique", To: &o.Unique, Group: GroupLists,
 			Text: "scan each endpoint once, the first line that has it",
 			More: "That takes up to 3 bytes for each address of IPv4, and 40 for each name."},
@@ -61,6 +66,10 @@ func (o *Options) validateLists(c *flags.Command) error {
 		return process.Usage("--limit must not be negative")
 	case c.Changed("seed") && !o.Shuffle:
 		return process.Usage("--seed is for --shuffle")
+	case o.Names != "" && (o.SNI != "" || o.NoSNI):
+		return process.Usage("--names says which server names to send: leave out --sni and --no-sni")
+	case o.Names == "-" && o.ReadsStdin(false):
+		return process.Usage("standard input can be read once: as the list, or as --names -")
 	}
 	return nil
 }
@@ -119,7 +128,7 @@ func (o *Options) CompleteRemarking(r *Remarks) func(iter.Seq2[scanner.Target, e
 			targets = incomplete(o.exclusions.Apply(targets, remark))
 		}
 		if o.Unique {
-			targets = scanner.Unique(targets)
+			targets = scanner.Unique(targets, o.names)
 		}
 		targets = scanner.Shard(o.Shard).Apply(targets)
 		if o.Limit > 0 {
