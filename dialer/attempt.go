@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"certsweep/dialer/errno"
 	"certsweep/dialer/hello"
 	"certsweep/dialer/starttls"
 )
@@ -145,7 +146,7 @@ func (a *attempt) failure(ctx context.Context, err error) *Error {
 		a.h.ClientCertRequired = true
 		return nil
 	}
-	if e.Code == CodeShortage && !isVia(err) && errors.Is(err, syscall.EADDRNOTAVAIL) && !hasSource(a.h.Addr) {
+	if e.Code == CodeShortage && !isVia(err) && errno.Is(err, syscall.EADDRNOTAVAIL) && !hasSource(a.h.Addr) {
 		e.Phase, e.Code = a.phase, CodeUnreachable
 	}
 	return e

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"syscall"
 	"testing"
 
 	"certsweep/dialer/dialertest"
@@ -27,7 +26,7 @@ func deafListener(t *testing.T) netip.AddrPort {
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw.Control(func(fd uintptr) { err = syscall.Listen(int(fd), 0) })
+	raw.Control(func(fd uintptr) { err = queueNone(fd) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"sync"
-	"syscall"
 	"testing"
 
 	"certsweep/dialer/dialertest"
@@ -107,18 +106,11 @@ func TestDescriptorShortage(t *testing.T) {
 	if _, err := d.Lookup(within(t, patience), "host.test"); err != nil {
 		t.Fatal(err)
 	}
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Max: limit.Max}); err != nil {
-		t.Fatal(err)
-	}
-	_, resolveErr := probe(d, within(t, patience), Endpoint{Host: "other.test", Port: 443})
-	_, connectErr := probe(d, within(t, patience), Endpoint{Host: "127.0.0.1", Port: 443})
-	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		t.Fatal(err)
-	}
+	var resolveErr, connectErr error
+	withoutDescriptors(t, func() {
+		_, resolveErr = probe(d, within(t, patience), Endpoint{Host: "other.test", Port: 443})
+		_, connectErr = probe(d, within(t, patience), Endpoint{Host: "127.0.0.1", Port: 443})
+	})
 	checkFailure(t, resolveErr, PhaseLocal, CodeShortage)
 	checkFailure(t, connectErr, PhaseLocal, CodeShortage)
 }

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"certsweep/dialer/errno"
 )
 
 // try is one attempt at a look-up: the questions for both families to one
@@ -57,17 +59,17 @@ func dialServer(ctx context.Context, network, _ string) (net.Conn, error) {
 
 // failed keeps a shortage, of which net.DNSError would keep only the text.
 func (t *try) failed(err error) {
-	errno, ok := errors.AsType[syscall.Errno](err)
-	if !ok || !isShortage(errno) {
+	number := errno.Of(err)
+	if !isShortage(number) {
 		return
 	}
-	if errno == syscall.EADDRNOTAVAIL {
+	if number == syscall.EADDRNOTAVAIL {
 		// No address here to reach that server from is not going to pass.
 		if server, err := netip.ParseAddrPort(t.server); err == nil && !hasSource(server) {
 			return
 		}
 	}
-	t.shortage.Store(int64(errno))
+	t.shortage.Store(int64(number))
 }
 
 // query is the connection of one query. It ends with its try and with its

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"certsweep/dialer/errno"
 )
 
 // The limits of a drain.
@@ -115,7 +117,7 @@ func (a *attempt) awaitRefusal(conn *tls.Conn, raw net.Conn, start time.Time) (e
 	switch {
 	case err == nil, isTimeout(err):
 		return nil, false
-	case !isAlert(err) && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)):
+	case !isAlert(err) && (errors.Is(err, io.EOF) || errno.Is(err, syscall.ECONNRESET)):
 		a.h.ClientCertRequired = true
 	}
 	return err, true

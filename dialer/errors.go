@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"syscall"
 
+	"certsweep/dialer/errno"
 	"certsweep/dialer/hello"
 	"certsweep/dialer/proxy"
 	"certsweep/dialer/starttls"
@@ -96,12 +97,12 @@ func classify(phase Phase, err error) *Error {
 		return viaProxy(via)
 	}
 	e := &Error{Phase: phase, Code: CodeProtocol, Err: err}
-	errno, _ := errors.AsType[syscall.Errno](err)
+	number := errno.Of(err)
 	dns, isDNS := errors.AsType[*net.DNSError](err)
 	header, isHeader := errors.AsType[tls.RecordHeaderError](err)
 	switch {
 	case classifyHello(e, err):
-	case isShortage(errno):
+	case isShortage(number):
 		e.Phase, e.Code = PhaseLocal, CodeShortage
 	case errors.Is(err, context.Canceled):
 		e.Code = CodeCanceled
@@ -112,8 +113,8 @@ func classify(phase Phase, err error) *Error {
 		if phase == PhaseResolve {
 			e.Code = CodeDNSTimeout
 		}
-	case errnoCodes[errno] != "":
-		e.Code = errnoCodes[errno]
+	case errnoCodes[number] != "":
+		e.Code = errnoCodes[number]
 		if e.Code == CodeDenied {
 			e.Phase = PhaseLocal
 		}
@@ -160,7 +161,7 @@ func isVia(err error) bool {
 func viaProxy(err *proxy.Error) *Error {
 	e := proxyFailures[err.Kind]
 	e.Err = err
-	if errno, ok := errors.AsType[syscall.Errno](err); ok && isShortage(errno) {
+	if isShortage(errno.Of(err)) {
 		e.Phase, e.Code = PhaseLocal, CodeShortage
 	}
 	return &e
@@ -228,8 +229,8 @@ func dnsCode(err *net.DNSError) Code {
 
 // isShortage reports whether an error number is this machine's lack of
 // something.
-func isShortage(errno syscall.Errno) bool {
-	switch errno {
+func isShortage(number syscall.Errno) bool {
+	switch number {
 	case syscall.EMFILE, syscall.ENFILE, syscall.EADDRNOTAVAIL, syscall.EADDRINUSE, syscall.ENOBUFS, syscall.ENOMEM:
 		return true
 	}
@@ -244,18 +245,18 @@ func hasSource(addr netip.AddrPort) bool {
 	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(addr))
 	if err != nil {
 		// A lack of descriptors or memory says nothing of addresses.
-		errno, _ := errors.AsType[syscall.Errno](err)
-		return errno != syscall.EADDRNOTAVAIL && isShortage(errno)
+		number := errno.Of(err)
+		return number != syscall.EADDRNOTAVAIL && isShortage(number)
 	}
 	conn.Close()
 	return true
 }
 
 func isTimeout(err error) bool {
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || errno.Is(err, syscall.ETIMEDOUT) {
 		return true
 	}
-	// ETIMEDOUT says so too. An alert is a net.Error as well, and never a
+	// An alert is a net.Error as well, and never a
 	// time-out.
 	timeout, ok := errors.AsType[net.Error](err)
 	return ok && timeout.Timeout()

@@ -156,8 +156,8 @@ func (r *Resolver) ask(ctx context.Context, name string) (addrs []netip.Addr, ke
 			r.servers.report(t.server, true)
 			return addrs, true, nil
 		}
-		if errno := syscall.Errno(t.shortage.Load()); errno != 0 {
-			return nil, false, &Error{Phase: PhaseLocal, Code: CodeShortage, Err: fmt.Errorf("looking up %s: %w", name, errno)}
+		if number := syscall.Errno(t.shortage.Load()); number != 0 {
+			return nil, false, &Error{Phase: PhaseLocal, Code: CodeShortage, Err: fmt.Errorf("looking up %s: %w", name, number)}
 		}
 		if errors.Is(ctx.Err(), context.Canceled) {
 			return nil, false, failure

@@ -245,19 +245,8 @@ func TestLookupShortage(t *testing.T) {
 	if _, err := r.Lookup(within(t, patience), "none.test"); lookupCode(err) != CodeDNSNotFound {
 		t.Fatal(err)
 	}
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		t.Fatal(err)
-	}
-	none := limit
-	none.Cur = 0
-	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &none); err != nil {
-		t.Fatal(err)
-	}
-	_, err := r.Lookup(within(t, patience), "a.test")
-	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		t.Fatal(err)
-	}
+	var err error
+	withoutDescriptors(t, func() { _, err = r.Lookup(within(t, patience), "a.test") })
 	if failure := classify(PhaseResolve, err); failure.Code != CodeShortage || failure.Phase != PhaseLocal || !errors.Is(err, syscall.EMFILE) {
 		t.Errorf("%v, want a shortage", err)
 	}

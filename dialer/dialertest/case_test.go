@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"certsweep/dialer/dialertest"
+	"certsweep/dialer/errno"
 	"certsweep/dialer/starttls"
 
 	"go.uber.org/goleak"
@@ -110,9 +111,9 @@ func code(err error) string {
 		return "starttls_" + string(preamble.Kind)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return "timeout"
-	case errors.Is(err, syscall.ECONNREFUSED):
+	case errno.Is(err, syscall.ECONNREFUSED):
 		return "refused"
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case errno.Is(err, syscall.ECONNRESET, syscall.ECONNABORTED, syscall.EPIPE):
 		return "reset"
 	case errors.As(err, &header) && header.Conn != nil:
 		return "not_tls"

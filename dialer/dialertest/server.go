@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"certsweep/dialer/errno"
 )
 
 // loopback is where servers listen unless told otherwise.
@@ -183,7 +185,7 @@ func (c *conn) Write(p []byte) (int, error) {
 
 func (c *conn) note(err error) {
 	// EPIPE is what a reset looks like to a writer that had the client's FIN before it.
-	if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+	if errno.Is(err, syscall.ECONNRESET, syscall.ECONNABORTED, syscall.EPIPE) {
 		if !c.reset.Swap(true) {
 			c.server.resets.Add(1)
 		}

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 
+	"certsweep/dialer/errno"
 	"certsweep/dialer/hello"
 )
 
@@ -146,7 +147,7 @@ func outcomeOf(err error) outcome {
 		return absent
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return silent
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errno.Is(err, syscall.ECONNRESET, syscall.ECONNABORTED, syscall.EPIPE):
 		return dropped
 	}
 	return broken

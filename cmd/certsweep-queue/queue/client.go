@@ -15,6 +15,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"certsweep/dialer/errno"
 )
 
 const (
@@ -209,7 +211,7 @@ func explain(url string, err error) error {
 		return fmt.Errorf("%s: %w", url, ErrNotNATS)
 	case errors.Is(err, nats.ErrSecureConnWanted), errors.Is(err, nats.ErrSecureConnRequired):
 		return fmt.Errorf("%s: the server and this end do not agree on TLS (tls:// or nats://): %w", url, err)
-	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, nats.ErrNoServers):
+	case errno.Is(err, syscall.ECONNREFUSED), errors.Is(err, nats.ErrNoServers):
 		return fmt.Errorf("no NATS server at %s", url)
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return fmt.Errorf("nothing that is a NATS server answers at %s within %v", url, connectTimeout)
