@@ -10,9 +10,9 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"certsweep/cmd/certsweep-queue/queue"
+	"certsweep/cmd/internal/files"
 	"certsweep/cmd/internal/process"
 )
 
@@ -58,8 +58,7 @@ func openCollected(name string, job *queue.Job, ordered bool) (*collected, error
 	if c.out, err = os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o666); err != nil {
 		return nil, process.Fail(process.StatusUsage, err)
 	}
-	// Where a file system has no locks, there is nothing to be kept out.
-	if errors.Is(syscall.Flock(int(c.out.Fd()), syscall.LOCK_EX|syscall.LOCK_NB), syscall.EWOULDBLOCK) {
+	if errors.Is(files.Lock(c.out), files.ErrLocked) {
 		return nil, process.Usage("%s is being written by another %s", name, program)
 	}
 	if c.log, err = os.OpenFile(name+collectedSuffix, os.O_RDWR|os.O_CREATE, 0o666); err != nil {

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+
+	"certsweep/cmd/internal/files"
 )
 
 // replacement is a file that appears under its name whole or not at all, as readers
@@ -85,7 +87,7 @@ func (f *replacement) Commit() error {
 		err = closed
 	}
 	if err == nil {
-		err = os.Rename(f.file.Name(), f.target)
+		err = files.Replace(f.file.Name(), f.target)
 	}
 	if err != nil {
 		os.Remove(f.file.Name())

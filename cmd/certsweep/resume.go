@@ -32,10 +32,10 @@ func (e *environment) resume(o *options, in *scan.Input, out *output) (*scanner.
 	if err != nil {
 		return nil, 0, err
 	}
-	if err := out.Truncate(whole); err != nil {
+	if err := out.cut(whole); err != nil {
 		return nil, 0, process.Fail(process.StatusIncomplete, err)
 	}
-	out.size, out.resumed = whole, journal.Len()
+	out.resumed = journal.Len()
 	if !o.quiet && out.resumed > 0 {
 		fmt.Fprintf(e.stderr, "certsweep: resumed: %d of %d targets were done\n", out.resumed, total)
 	}

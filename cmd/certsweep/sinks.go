@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"syscall"
 
+	"certsweep/cmd/internal/files"
 	"certsweep/cmd/internal/process"
 	"certsweep/results"
 )
@@ -35,7 +37,7 @@ func openOutput(o *options, stdout *os.File) (*output, error) {
 	var file *os.File
 	var err error
 	if o.resume {
-		file, err = os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o666)
+		file, err = os.OpenFile(name, os.O_RDWR|os.O_CREATE|files.Append, 0o666)
 	} else {
 		file, err = createOutput(name)
 	}
@@ -54,15 +56,14 @@ func openOutput(o *options, stdout *os.File) (*output, error) {
 	if o.resume && !out.regular {
 		return nil, usageError("--resume: %s is not a regular file", name)
 	}
-	// Where a file system has no locks, there is nothing to be kept out.
-	if out.regular && errors.Is(syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB), syscall.EWOULDBLOCK) {
+	if out.regular && errors.Is(files.Lock(file), files.ErrLocked) {
 		return nil, usageError("%s is being written by another certsweep", name)
 	}
 	return out, nil
 }
 
 func createOutput(name string) (*os.File, error) {
-	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o666)
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|files.Append, 0o666)
 	if errors.Is(err, fs.ErrExist) {
 		// A pipe or a device has nothing to lose.
 		if info, statErr := os.Stat(name); statErr == nil && !info.Mode().IsRegular() {
@@ -80,10 +81,19 @@ func (o *output) Write(p []byte) (int, error) {
 		o.size += int64(n)
 		return n, err
 	}
-	o.size += int64(bytes.LastIndexByte(p[:n], '\n') + 1)
 	// If even that fails, --resume cuts it.
-	o.Truncate(o.size)
+	o.cut(o.size + int64(bytes.LastIndexByte(p[:n], '\n')+1))
 	return n, err
+}
+
+// cut leaves size bytes of a regular file, behind which the next record is written.
+func (o *output) cut(size int64) error {
+	o.size = size
+	if err := o.Truncate(size); err != nil {
+		return err
+	}
+	_, err := o.Seek(size, io.SeekStart)
+	return err
 }
 
 // Close makes sure that what was written to a file is there. Standard output
@@ -101,8 +111,11 @@ func (o *output) Close() error {
 		err = nil
 	}
 	if o.created && o.size == 0 {
-		// Nothing but a name that the next run would be refused for.
-		err = errors.Join(err, os.Remove(o.Name()))
+		// Nothing but a name that the next run would be refused for. Windows removes
+		// no file that is open; elsewhere nobody else is to get it in between.
+		if os.Remove(o.Name()) != nil {
+			return errors.Join(err, o.File.Close(), os.Remove(o.Name()))
+		}
 	}
 	return errors.Join(err, o.File.Close())
 }

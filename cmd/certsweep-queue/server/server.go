@@ -12,10 +12,11 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
+
+	"certsweep/cmd/internal/files"
 )
 
 // DefaultListen is where a server listens unless told otherwise.
@@ -224,8 +225,7 @@ func lock(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Where a file system has no locks, there is nothing to be kept out.
-	if errors.Is(syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB), syscall.EWOULDBLOCK) {
+	if errors.Is(files.Lock(file), files.ErrLocked) {
 		file.Close()
 		return nil, fmt.Errorf("another server has %s", dir)
 	}
