@@ -7,6 +7,8 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
+
+	"certsweep/cmd/internal/process"
 )
 
 const (
@@ -30,7 +32,7 @@ type bar struct {
 
 func startBar(e *environment, when string, quiet bool) *bar {
 	b := &bar{ended: make(chan struct{})}
-	terminal := term.IsTerminal(int(e.stderr.Fd()))
+	terminal := term.IsTerminal(int(e.stderr.Fd())) && process.TakesANSI(e.stderr)
 	switch {
 	case quiet || when == "never" || when == "auto" && !terminal:
 	case terminal:

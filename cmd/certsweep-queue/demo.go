@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"certsweep/cmd/certsweep-queue/queue"
@@ -128,11 +127,11 @@ func (d *demo) run(args ...string) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(d.stderr, "$ %s %s\n", program, strings.ReplaceAll(strings.Join(args, " "), d.dir+"/", ""))
+	fmt.Fprintf(d.stderr, "$ %s %s\n", program, strings.ReplaceAll(strings.Join(args, " "), d.dir+string(filepath.Separator), ""))
 	cmd := exec.Command(self, args...)
 	cmd.Stderr = d.stderr
 	// A signal from the terminal is the demo's, which ends them.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	ownGroup(cmd)
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}

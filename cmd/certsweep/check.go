@@ -304,5 +304,5 @@ func (e *environment) color() bool { return takesColor(e.stdout) }
 // takesColor reports whether a file is a terminal that takes colours, and
 // nobody asked for none (https://no-color.org).
 func takesColor(file *os.File) bool {
-	return term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	return term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == "" && process.TakesANSI(file)
 }

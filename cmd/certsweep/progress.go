@@ -16,6 +16,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
+	"certsweep/cmd/internal/process"
 	"certsweep/cmd/internal/scan"
 	"certsweep/results"
 	"certsweep/scanner"
@@ -75,7 +76,7 @@ func (p *progress) start(o *options, count func() (int, error)) {
 			}
 		}()
 	}
-	if term.IsTerminal(int(p.stderr.Fd())) && os.Getenv("TERM") != "dumb" {
+	if term.IsTerminal(int(p.stderr.Fd())) && process.TakesANSI(p.stderr) {
 		p.wait.Go(func() { p.drawBar() })
 	} else {
 		p.wait.Go(func() { p.writeLines() })

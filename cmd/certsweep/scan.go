@@ -188,7 +188,7 @@ func (e *environment) tellStop() (end func()) {
 	cancel := context.AfterFunc(e.stop, func() {
 		defer close(told)
 		before := ""
-		if term.IsTerminal(int(e.stderr.Fd())) {
+		if term.IsTerminal(int(e.stderr.Fd())) && process.TakesANSI(e.stderr) {
 			before = eraseBelow // the terminal's ^C
 		}
 		fmt.Fprintf(e.screen.above(e.stderr), "%scertsweep: %v: finishing what has begun; once more to drop it\n", before, context.Cause(e.stop))

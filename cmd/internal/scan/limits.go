@@ -5,8 +5,6 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
-	"strings"
-	"syscall"
 
 	"certsweep/cmd/internal/flags"
 	"certsweep/scanner"
@@ -69,29 +67,12 @@ func (o *Options) Fit(stderr io.Writer, s *scanner.Scanner) {
 	tuneCollector(s.Workers)
 }
 
-// PeakRSS returns the most resident memory that this process had, in bytes, or
-// 0 where the system does not say. getrusage would count what the parent had
-// before it became this process.
-func PeakRSS() int64 {
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(status)) {
-		var kib int64
-		if n, _ := fmt.Sscanf(line, "VmHWM: %d kB", &kib); n == 1 {
-			return kib << 10
-		}
-	}
-	return 0
-}
-
 // fitDescriptors returns how many targets this process may have sockets for, and
 // how many files it may open. The Go runtime has raised the soft limit to the
 // hard one at this point.
 func (o *Options) fitDescriptors() (fit int, files uint64) {
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+	limit, limited := descriptorLimit()
+	if !limited {
 		return 1 << 30, 0
 	}
 	// Files, standard streams and the poller take some. Each of the 512 look-ups
@@ -102,10 +83,10 @@ func (o *Options) fitDescriptors() (fit int, files uint64) {
 		others        = 32
 		lookupSockets = 512
 	)
-	reserve := others + min(lookupSockets, limit.Cur/4)
+	reserve := others + min(lookupSockets, limit/4)
 	fit = 1
-	if limit.Cur > reserve {
-		fit = max(1, int(min(limit.Cur-reserve, 1<<30)/o.Survey.sockets()))
+	if limit > reserve {
+		fit = max(1, int(min(limit-reserve, 1<<30)/o.Survey.sockets()))
 	}
-	return fit, limit.Cur
+	return fit, limit
 }

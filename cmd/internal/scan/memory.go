@@ -32,7 +32,7 @@ func (v *memorySize) Set(s string) error {
 		}
 		return nil
 	}
-	n, err := availableMemory(os.DirFS("/"))
+	n, err := availableMemory(os.DirFS("/"), machineMemory())
 	if err != nil {
 		return fmt.Errorf("auto: %w", err)
 	}
@@ -41,14 +41,16 @@ func (v *memorySize) Set(s string) error {
 }
 
 // availableMemory returns what the control groups of this process, and all above
-// them, leave it of the machine's memory, in bytes. fsys is the root of the files.
-func availableMemory(fsys fs.FS) (int64, error) {
+// them, leave it of the machine's memory, in bytes. fsys is the root of the files, and
+// machine what the machine has, 0 if that is not known.
+func availableMemory(fsys fs.FS, machine int64) (int64, error) {
 	least := int64(0)
 	lower := func(n int64) {
 		if n > 0 && (least == 0 || n < least) {
 			least = n
 		}
 	}
+	lower(machine)
 	info, _ := fs.ReadFile(fsys, "proc/meminfo")
 	for line := range strings.Lines(string(info)) {
 		var kib int64

@@ -26,9 +26,28 @@ func TestAvailableMemory(t *testing.T) {
 		for name, text := range test.files {
 			files[name] = &fstest.MapFile{Data: []byte(text)}
 		}
-		if got, err := availableMemory(files); got != test.want || (err == nil) != (test.want > 0) {
+		if got, err := availableMemory(files, 0); got != test.want || (err == nil) != (test.want > 0) {
 			t.Errorf("%s: %d, %v; want %d", name, got, err, test.want)
 		}
+	}
+}
+
+// TestMachineMemory: the system itself says how much memory there is, also where
+// /proc is not mounted, as in a chroot.
+func TestMachineMemory(t *testing.T) {
+	const least, most = 64 << 20, 1 << 50
+	machine := machineMemory()
+	if machine < least || machine > most {
+		t.Errorf("this machine has %d bytes", machine)
+	}
+	if got, err := availableMemory(fstest.MapFS{}, machine); got != machine || err != nil {
+		t.Errorf("without files %d, %v; want %d", got, err, machine)
+	}
+	if got, err := availableMemory(fstest.MapFS{"proc/meminfo": {Data: []byte("MemTotal: 1 kB\n")}}, machine); got != 1<<10 || err != nil {
+		t.Errorf("with /proc %d, %v", got, err)
+	}
+	if peak := PeakRSS(); peak < 1<<20 || peak > machine {
+		t.Errorf("this process had %d bytes, the machine %d", peak, machine)
 	}
 }
 
