@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -239,6 +241,8 @@ func (f *farmProcess) list(b *testing.B, n int) string {
 	return name
 }
 
+func init() { roles["farm"], roles["bare"] = farmRole, bareRole }
+
 // farmRole runs servers until standard input ends: "bulk", 10,000 certificates
 // under one P-256 intermediate; "distant", the same at a distance; "silent", which accept and say nothing;
 // "refused", where nobody listens; "dropped", whose queue of connections is
@@ -292,11 +296,6 @@ func farmRole() int {
 	fmt.Println(strings.Join(running, " "))
 	io.Copy(io.Discard, os.Stdin)
 	return 0
-}
-
-func fail(err error) int {
-	fmt.Fprintln(os.Stderr, err)
-	return 1
 }
 
 // fullQueue listens with the shortest queue, never accepts, and fills the

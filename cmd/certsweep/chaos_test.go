@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -364,14 +366,17 @@ func (c *chaos) finish(t *testing.T) {
 // fileSizeVariable is the longest file that the role "limited" may write.
 const fileSizeVariable = "TEST_CERTSWEEP_FILE_SIZE"
 
+func init() { roles["limited"] = limitedRole }
+
 // limitedRole is certsweep where a file cannot grow beyond a size, as on a full
 // disk.
 func limitedRole() int {
-	var size uint64
-	if _, err := fmt.Sscan(os.Getenv(fileSizeVariable), &size); err != nil {
+	size := os.Getenv(fileSizeVariable)
+	var limit syscall.Rlimit
+	if _, err := fmt.Sscan(size+" "+size, &limit.Cur, &limit.Max); err != nil {
 		return fail(err)
 	}
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: size, Max: size}); err != nil {
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
 		return fail(err)
 	}
 	return run()

@@ -16,7 +16,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"certsweep/cmd/internal/process"
 	"certsweep/cmd/internal/scan"
@@ -312,14 +311,4 @@ func BenchmarkCheckSaved(b *testing.B) {
 		}
 	}
 	b.ReportMetric((cpuTime(b)-before).Seconds()*1e3/float64(b.N), "cpu-ms/op")
-}
-
-// cpuTime is what this process has used, user and system.
-func cpuTime(b *testing.B) time.Duration {
-	b.Helper()
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"runtime/pprof"
 	"strconv"
 	"testing"
@@ -51,10 +54,22 @@ func startProfile(name, role string) (stop func()) {
 // peakVariable names a file to leave the peak of resident memory in.
 const peakVariable = "TEST_CERTSWEEP_PEAK"
 
-var roles = map[string]func() int{
-	"certsweep": run,
-	"farm":      farmRole,
-	"bare":      bareRole,
-	"limited":   limitedRole,
-	"million":   millionRole,
+// roles are what a process of this binary may be. Files that not every system has
+// add theirs.
+var roles = map[string]func() int{"certsweep": run, "million": millionRole}
+
+func exitStatus(t *testing.T, err error) int {
+	t.Helper()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return exit.ExitCode()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return 0
+}
+
+func fail(err error) int {
+	fmt.Fprintln(os.Stderr, err)
+	return 1
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"certsweep/cmd/internal/scan"
 	"certsweep/dialer"
 	"certsweep/results"
 	"certsweep/scanner"
@@ -23,7 +24,7 @@ const million = 1_000_000
 // millionRun is what the role "million" reports.
 type millionRun struct {
 	Records int
-	Lines   int // sum of the lines' numbers: that the records are the right ones
+	Lines   int64 // sum of the lines' numbers: that the records are the right ones
 	// PeakKiB is the peak of resident memory. Wait's rusage would count the
 	// memory of the process that started this one.
 	PeakKiB float64
@@ -117,18 +118,12 @@ func millionRole() int {
 	encoder := results.NewEncoder(io.Discard)
 	if err := s.Scan(context.Background(), targets, func(r *results.Record) error {
 		run.Records++
-		run.Lines += r.Line
+		run.Lines += int64(r.Line)
 		return encoder.Encode(r)
 	}); err != nil {
 		return fail(err)
 	}
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return fail(err)
-	}
-	for line := range strings.Lines(string(status)) {
-		fmt.Sscanf(line, "VmHWM: %f kB", &run.PeakKiB)
-	}
+	run.PeakKiB = float64(scan.PeakRSS()) / 1024
 	if err := json.NewEncoder(os.Stdout).Encode(run); err != nil {
 		return fail(err)
 	}

@@ -1,3 +1,5 @@
+//go:build unix
+
 // As in cmd/certsweep, so that the same certificates and key exchanges pass.
 //
 //go:debug tlssha1=1
