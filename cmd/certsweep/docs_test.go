@@ -106,6 +106,34 @@ func TestCodesAndFindingsAreDocumented(t *testing.T) {
 	}
 }
 
+// TestFieldsAreDocumented: each field of a record, and what is in it, is named in
+// the page of records, and the page names no others.
+func TestFieldsAreDocumented(t *testing.T) {
+	_, fields, _ := strings.Cut(page(t, "docs/record.md"), "\n## Fields\n")
+	fields, _, _ = strings.Cut(fields, "\n## Error codes\n")
+	named := make(map[string]bool)
+	for _, span := range regexp.MustCompile("`([a-z0-9_.]+)`").FindAllStringSubmatch(fields, -1) {
+		for name := range strings.SplitSeq(span[1], ".") {
+			named[name] = true
+		}
+	}
+	known := make(map[string]bool)
+	for _, path := range results.FieldPaths() {
+		for name := range strings.SplitSeq(path, ".") {
+			if known[name] = true; !named[name] {
+				t.Errorf("docs/record.md has no %s", path)
+			}
+		}
+	}
+	for _, column := range firstColumn(fields) {
+		for name := range strings.SplitSeq(strings.TrimPrefix(column, "."), ".") {
+			if !known[name] {
+				t.Errorf("docs/record.md has %s, which records do not", column)
+			}
+		}
+	}
+}
+
 // documentedTools are the programs that blocks of commands need besides sh.
 var documentedTools = []string{"jq", "mlr", "sqlite3"}
 
