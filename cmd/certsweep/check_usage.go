@@ -1,8 +1,13 @@
 package main
 
 import (
+	"fmt"
+	"strings"
+
 	"certsweep/cmd/internal/flags"
 	"certsweep/cmd/internal/scan"
+	"certsweep/results"
+	"certsweep/results/policy"
 )
 
 // command describes certsweep check.
@@ -19,9 +24,7 @@ func (o *checkOptions) command() *flags.Command {
 		Groups: scan.Groups,
 		Flags:  o.flags(),
 		Notes: []flags.Note{
-			{Title: "Without flags", Text: "It fails on revoked expired not_yet_valid untrusted self_signed incomplete_chain chain_expired name_mismatch " +
-				"malformed staple_missing and if less than 14 days are left (or 20 % of a lifetime under 70 days), and warns about weak_key " +
-				"weak_signature old_protocol weak_cipher expires_soon chain_expires_soon long_validity hello_intolerant, and with --enumerate about compression insecure_renegotiation."},
+			{Title: "Without flags", Text: withoutFlags()},
 			{Title: "Expectations", Text: expectationsText},
 			{Title: "Reports", Text: "A report's FILE is replaced as a whole when the check is done, and is left as it was when the check is stopped."},
 			environmentNote("CERTSWEEP_CA_FILE=root.pem"),
@@ -42,6 +45,19 @@ func (o *checkOptions) command() *flags.Command {
 			{Text: "certsweep check --from today.jsonl --baseline yesterday.jsonl"},
 		},
 	}
+}
+
+// withoutFlags says what a check fails on and warns about by itself.
+func withoutFlags() string {
+	at := make(map[policy.Level][]string)
+	for _, finding := range results.Findings() {
+		level := policy.Default().Levels[policy.Code(finding)]
+		at[level] = append(at[level], string(finding))
+	}
+	return fmt.Sprintf("It fails on %s and if less than %d days are left (or %.0f %% of a lifetime under %.0f days), and warns about %s. "+
+		"An endpoint that is down, or whose certificate is %s, is unchecked and does not pass.",
+		strings.Join(at[policy.Fail], " "), policy.DefaultMinDays, 100*policy.DefaultMinLifetimeLeft, policy.DefaultMinDays/policy.DefaultMinLifetimeLeft,
+		strings.Join(at[policy.Warn], " "), strings.Join(at[policy.Unchecked], " "))
 }
 
 const expectationsText = `

@@ -12,6 +12,7 @@ import (
 	"certsweep/cmd/internal/flags"
 	"certsweep/dialer/dialertest"
 	"certsweep/results"
+	"certsweep/results/policy"
 )
 
 // page returns a page of the documentation, such as docs/check.md.
@@ -103,6 +104,28 @@ func TestCodesAndFindingsAreDocumented(t *testing.T) {
 	}
 	if got := firstColumn(section(t, "docs/record.md", "## Findings")); !slices.Equal(got, findings) {
 		t.Errorf("docs/record.md has findings\n%v, want\n%v", got, findings)
+	}
+}
+
+// TestLevelsAreDocumented: docs/check.md has each finding in the row of its level.
+func TestLevelsAreDocumented(t *testing.T) {
+	levels := policy.Default().Levels
+	row := make(map[string]string)
+	for line := range strings.Lines(section(t, "docs/check.md", "## What fails")) {
+		if cells := strings.Split(line, "|"); len(cells) == 4 {
+			row[strings.TrimSpace(cells[1])] = cells[2]
+		}
+	}
+	for _, finding := range results.Findings() {
+		if level := levels[policy.Code(finding)]; !strings.Contains(row[level.String()], "`"+string(finding)+"`") {
+			t.Errorf("docs/check.md does not say that %s is %s", finding, level)
+		}
+	}
+	formats := firstColumn(section(t, "docs/check.md", "## Reports"))
+	for _, f := range formatNames() {
+		if !slices.Contains(formats, f) {
+			t.Errorf("docs/check.md does not have the format %s", f)
+		}
 	}
 }
 
