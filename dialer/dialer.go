@@ -86,6 +86,7 @@ type Dialer struct {
 	rescues    chan struct{}
 	alternates chan struct{}
 	rungs      []rung
+	quietRungs []rung // see quietFirst
 	// offersPostQuantum: the hello of crypto/tls has a post-quantum group.
 	offersPostQuantum bool
 	rescued           atomic.Int64
@@ -135,6 +136,7 @@ func (d *Dialer) init() {
 		d.rescues = make(chan struct{}, rescuesInFlight)
 		d.alternates = make(chan struct{}, alternatesInFlight)
 		d.rungs = newRungs(d.base)
+		d.quietRungs = quietFirst(d.rungs)
 		d.offersPostQuantum = hasPostQuantum(d.base.CurvePreferences) && (d.base.MaxVersion == 0 || d.base.MaxVersion >= tls.VersionTLS13)
 		d.resolver = d.Resolver
 		if d.resolver == nil {

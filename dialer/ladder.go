@@ -42,7 +42,7 @@ func (d *Dialer) climb(ctx context.Context, e *Endpoint, h *Handshake, failure *
 		}
 		named = false
 	}
-	err := d.rescue(ctx, e, h, failure, d.rungs)
+	err := d.rescue(ctx, e, h, failure, len(d.rungs))
 	switch {
 	case len(h.Certificates) > 0:
 		return d.askSmaller(ctx, e, h, err)
@@ -90,9 +90,9 @@ func (d *Dialer) nameless(ctx context.Context, e *Endpoint, h *Handshake, failur
 	if err != nil && len(nameless.Certificates) == 0 {
 		// If the name is what it refused, hellos by hand go without too.
 		if failure.Alert == alertUnrecognizedName {
-			err = d.rescue(ctx, e, &nameless, err, d.rungs)
+			err = d.rescue(ctx, e, &nameless, err, len(d.rungs))
 		} else if err.Code != failure.Code || err.Alert != failure.Alert {
-			err = d.rescue(ctx, e, &nameless, err, d.rungs[:min(1, len(d.rungs))])
+			err = d.rescue(ctx, e, &nameless, err, 1)
 		}
 	}
 	if err == nil || len(nameless.Certificates) > 0 || err.Code == CodeShortage {
@@ -107,7 +107,8 @@ func (d *Dialer) nameless(ctx context.Context, e *Endpoint, h *Handshake, failur
 // the hello by hand that was answered takes one. What then completes is the
 // handshake of a server that does not bear what browsers send.
 func (d *Dialer) askSmaller(ctx context.Context, e *Endpoint, h *Handshake, failure *Error) *Error {
-	if !d.offersPostQuantum || h.Method != MethodHello13 || !mayBeSize(failure) || ctx.Err() != nil || !d.speaks(h) {
+	rungs := d.rungsAfter(failure)
+	if !d.offersPostQuantum || len(rungs) == 0 || h.Method != MethodHello13 && h.Method != rungs[0].method || !mayBeSize(failure) || ctx.Err() != nil || !d.speaks(h) {
 		return failure
 	}
 	// Whoever answers now what it did not before is flaky, which is the caller's to
@@ -181,30 +182,24 @@ func stumbled(alert uint8) bool {
 	return false
 }
 
-// rescue sends hellos made by hand where they may help, one rung after the other:
-// the next only where the server may have stumbled over the form of the one before.
-func (d *Dialer) rescue(ctx context.Context, e *Endpoint, h *Handshake, failure *Error, rungs []rung) *Error {
+// rescue sends hellos made by hand where they may help, one rung after the other,
+// most of them at most: the next only where the server may have stumbled over the
+// form of the one before.
+func (d *Dialer) rescue(ctx context.Context, e *Endpoint, h *Handshake, failure *Error, most int) *Error {
 	if d.NoRescue || !rescuable(failure) && !saysSSL2(failure) {
 		return failure
 	}
 	if saysSSL2(failure) {
 		return d.askSSL2(ctx, e, h, failure)
 	}
+	rungs := d.rungsAfter(failure)
 	last := failure
-	for _, rung := range rungs {
-		d.rescued.Add(1)
-		if failure.Alert == alertNoApplicationProtocol {
-			// The protocols are what it refused.
-			rung.offer.ALPN = nil
-		}
-		got, err := d.fetch(ctx, e, h.Addr, &hello.Client{Offer: rung.offer, ServerName: h.ServerName}, d.rescues)
-		if len(got.Certificates) > 0 {
-			h.keepRescued(&rung, &got)
+	for i := range rungs[:min(most, len(rungs))] {
+		failed := d.climbTo(ctx, e, h, failure, &rungs[i])
+		if failed == nil {
 			return failure
 		}
-		failed := classify(PhaseHandshake, err)
-		last = failed
-		switch failed.Code {
+		switch last = failed; failed.Code {
 		case CodeShortage:
 			return failed
 		case CodeNoCertificate, CodeTooLarge:
@@ -213,7 +208,8 @@ func (d *Dialer) rescue(ctx context.Context, e *Endpoint, h *Handshake, failure 
 		case CodeEOF, CodeReset:
 			continue
 		case CodeAlert:
-			if stumbled(failed.Alert) {
+			// Whatever a server says that had said nothing, it does speak.
+			if stumbled(failed.Alert) || i == 0 && failure.Code == CodeTimeout {
 				continue
 			}
 		case CodeNotTLS:
@@ -223,11 +219,27 @@ func (d *Dialer) rescue(ctx context.Context, e *Endpoint, h *Handshake, failure 
 		}
 		return failure
 	}
-	if len(rungs) == len(d.rungs) && last.Code == CodeAlert && last.Alert == alertProtocolVersion {
+	if most == len(d.rungs) && last.Code == CodeAlert && last.Alert == alertProtocolVersion {
 		// It has none of the versions from SSL 3.0 on.
 		return d.askSSL2(ctx, e, h, failure)
 	}
 	return failure
+}
+
+// climbTo sends the hello of one rung. It returns nil if that got a certificate.
+func (d *Dialer) climbTo(ctx context.Context, e *Endpoint, h *Handshake, failure *Error, r *rung) *Error {
+	d.rescued.Add(1)
+	client := &hello.Client{Offer: r.offer, ServerName: h.ServerName}
+	if failure.Alert == alertNoApplicationProtocol {
+		// The protocols are what it refused.
+		client.Offer.ALPN = nil
+	}
+	got, err := d.fetch(ctx, e, h.Addr, client, d.rescues)
+	if len(got.Certificates) > 0 {
+		h.keepRescued(r, &got)
+		return nil
+	}
+	return classify(PhaseHandshake, err)
 }
 
 // saysSSL2 reports whether what answered a hello of TLS is an error of SSL 2.0: a

@@ -11,6 +11,7 @@ import (
 type rung struct {
 	method Method
 	offer  hello.Offer
+	short  bool // it has 255 bytes, and no key share
 }
 
 // newRungs returns the hellos to try, within what config offers: versions,
@@ -23,8 +24,8 @@ func newRungs(config *tls.Config) []rung {
 	}
 	var rungs []rung
 	for _, r := range []rung{
-		{MethodHello13, hello.Hello13()}, {MethodHello12, hello.Hello12()},
-		{MethodHello12, hello.Hello12Short()}, {MethodHello10, hello.Hello10()},
+		{method: MethodHello13, offer: hello.Hello13()}, {method: MethodHello12, offer: hello.Hello12()},
+		{method: MethodHello12, offer: hello.Hello12Short(), short: true}, {method: MethodHello10, offer: hello.Hello10(), short: true},
 	} {
 		if r.method == MethodHello12 && config.MaxVersion != 0 && config.MaxVersion < tls.VersionTLS12 {
 			continue // the next says the same
@@ -39,9 +40,30 @@ func newRungs(config *tls.Config) []rung {
 		if !hasPostQuantum(config.CurvePreferences) {
 			offer = offer.WithoutPostQuantum()
 		}
-		rungs = append(rungs, rung{r.method, offer})
+		r.offer = offer
+		rungs = append(rungs, r)
 	}
 	return rungs
+}
+
+// rungsAfter returns the rungs to climb after a failure of crypto/tls.
+func (d *Dialer) rungsAfter(failure *Error) []rung {
+	if failure.Code == CodeTimeout {
+		return d.quietRungs
+	}
+	return d.rungs
+}
+
+// quietFirst returns the rungs for a server that said nothing to crypto/tls. Most of
+// these say nothing to anybody, so that what comes first is what costs least: the
+// short hello, which has no key share. It is also what most of those bear that drop
+// another without a word. The rest is for a server that answers it, and refuses.
+func quietFirst(rungs []rung) []rung {
+	i := slices.IndexFunc(rungs, func(r rung) bool { return r.short })
+	if i < 0 {
+		return rungs
+	}
+	return slices.Concat(rungs[i:i+1], rungs[:i], rungs[i+1:])
 }
 
 // hasPostQuantum reports whether groups that a configuration prefers have a

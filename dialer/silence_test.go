@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,14 +38,11 @@ func (c *stallingConn) Write(p []byte) (int, error) {
 // least. The failure stays the handshake's, but for a handshake that is complete
 // without the post-quantum share, and the probe ends within its time.
 func TestSilenceIsRescued(t *testing.T) {
-	config := testConfig(tls.VersionTLS12)
+	config, only13 := testConfig(tls.VersionTLS12), testConfig(tls.VersionTLS13)
+	only13.Certificates = config.Certificates
 	hang := func(c net.Conn) { io.Copy(io.Discard, struct{ io.Reader }{c}) }
-	for name, serve := range map[string]func(net.Conn){
-		"nothing after its certificate": func(c net.Conn) {
-			tls.Server(&stallingConn{Conn: c}, config).Handshake()
-			hang(c)
-		},
-		"a hello of two segments is dropped": func(c net.Conn) {
+	dropsTwoSegments := func(config *tls.Config) func(net.Conn) {
+		return func(c net.Conn) {
 			hello := make([]byte, 4096)
 			n, _ := c.Read(hello)
 			if n > 1200 {
@@ -52,7 +50,15 @@ func TestSilenceIsRescued(t *testing.T) {
 				return
 			}
 			tls.Server(replayConn{c, io.MultiReader(bytes.NewReader(hello[:n]), c)}, config).Handshake()
+		}
+	}
+	for name, serve := range map[string]func(net.Conn){
+		"nothing after its certificate": func(c net.Conn) {
+			tls.Server(&stallingConn{Conn: c}, config).Handshake()
+			hang(c)
 		},
+		"a hello of two segments is dropped":               dropsTwoSegments(config),
+		"a hello of two segments is dropped, TLS 1.3 only": dropsTwoSegments(only13),
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := dialertest.NewRaw(serve)
@@ -60,7 +66,7 @@ func TestSilenceIsRescued(t *testing.T) {
 			const limit = 3 * time.Second
 			started := time.Now()
 			h, err := probe(new(Dialer), within(t, limit), endpointAt(s.Addr(), "a.test"))
-			method := MethodHello13
+			method := MethodHello12
 			if h.HelloIntolerant {
 				// It completes a smaller handshake.
 				method = MethodHandshake
@@ -82,6 +88,24 @@ func TestSilenceIsRescued(t *testing.T) {
 			_, err = probe(&Dialer{NoRescue: true}, within(t, impatience), endpointAt(s.Addr(), "a.test"))
 			checkFailure(t, err, PhaseHandshake, CodeTimeout)
 		})
+	}
+}
+
+// TestSilenceIsRescuedOnce: who never says anything is asked once more, briefly.
+func TestSilenceIsRescuedOnce(t *testing.T) {
+	var hellos, last atomic.Int32
+	s := dialertest.NewRaw(func(c net.Conn) {
+		record := firstHello(c)
+		hellos.Add(1)
+		last.Store(int32(len(record)))
+		io.Copy(io.Discard, struct{ io.Reader }{c})
+	})
+	t.Cleanup(s.Close)
+	d := new(Dialer)
+	_, err := probe(d, within(t, impatience), endpointAt(s.Addr(), "a.test"))
+	checkFailure(t, err, PhaseHandshake, CodeTimeout)
+	if hellos.Load() != 2 || last.Load() > 5+255 || d.Rescues() != 1 {
+		t.Errorf("%d hellos, the last of %d bytes, %d rescues", hellos.Load(), last.Load(), d.Rescues())
 	}
 }
 
