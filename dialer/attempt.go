@@ -101,6 +101,7 @@ func (a *attempt) end(ctx context.Context, err error) *Error {
 		rawConn(a.conn).Close()
 	}
 	if a.client != nil {
+		a.client.leave()
 		a.clients().Put(a.client)
 		a.client = nil
 	}
@@ -236,6 +237,10 @@ func (p *proof) Write(line []byte) (int, error) {
 	}
 	return len(line), nil
 }
+
+// leave has the client hold nothing of its attempt's, which may have ended long
+// before the client is used again.
+func (c *client) leave() { c.attempt, c.config.KeyLogWriter = nil, nil }
 
 // take gives the client to an attempt, until it is put back.
 func (c *client) take(a *attempt) {

@@ -226,20 +226,32 @@ func (d *Dialer) rescue(ctx context.Context, e *Endpoint, h *Handshake, failure 
 	return failure
 }
 
-// climbTo sends the hello of one rung. It returns nil if that got a certificate.
+// climbTo sends the hello of one rung. It returns nil if that got a certificate. As
+// most peers that say nothing to crypto/tls say nothing to this, its frames are as
+// small as those of an attempt (see run).
 func (d *Dialer) climbTo(ctx context.Context, e *Endpoint, h *Handshake, failure *Error, r *rung) *Error {
 	d.rescued.Add(1)
+	got, err := d.fetch(ctx, e, h.Addr, r.client(h, failure), d.rescues)
+	if len(got.Certificates) > 0 {
+		h.keepRescued(r, got)
+		return nil
+	}
+	return classify(PhaseHandshake, err)
+}
+
+// client returns what sends the rung's hello.
+//
+//go:noinline
+func (r *rung) client(h *Handshake, failure *Error) *hello.Client {
+	if h.ServerName == "" && failure.Alert != alertNoApplicationProtocol {
+		return r.nameless
+	}
 	client := &hello.Client{Offer: r.offer, ServerName: h.ServerName}
 	if failure.Alert == alertNoApplicationProtocol {
 		// The protocols are what it refused.
 		client.Offer.ALPN = nil
 	}
-	got, err := d.fetch(ctx, e, h.Addr, client, d.rescues)
-	if len(got.Certificates) > 0 {
-		h.keepRescued(r, &got)
-		return nil
-	}
-	return classify(PhaseHandshake, err)
+	return client
 }
 
 // saysSSL2 reports whether what answered a hello of TLS is an error of SSL 2.0: a
@@ -279,11 +291,12 @@ func (d *Dialer) askSSL2(ctx context.Context, e *Endpoint, h *Handshake, failure
 
 // fetch makes a connection of its own for one hello. The answer takes a place as
 // soon as it begins, and not before: who never answers has none.
-func (d *Dialer) fetch(ctx context.Context, e *Endpoint, addr netip.AddrPort, client *hello.Client, places chan struct{}) (got hello.Result, err error) {
-	err = d.exchange(ctx, e, addr, func(conn net.Conn) (err error) {
-		answer := &answerConn{Conn: conn, ctx: ctx, places: places}
-		defer answer.leave()
-		got, err = client.Fetch(answer)
+func (d *Dialer) fetch(ctx context.Context, e *Endpoint, addr netip.AddrPort, client *hello.Client, places chan struct{}) (*hello.Result, error) {
+	got := new(hello.Result)
+	err := d.exchange(ctx, e, addr, func(conn net.Conn) (err error) {
+		answer := newAnswerConn(ctx, conn, places)
+		*got, err = client.Fetch(answer)
+		answer.leave()
 		return err
 	})
 	return got, err
@@ -291,10 +304,7 @@ func (d *Dialer) fetch(ctx context.Context, e *Endpoint, addr netip.AddrPort, cl
 
 // exchange has use send something on a connection of its own, and read.
 func (d *Dialer) exchange(ctx context.Context, e *Endpoint, addr netip.AddrPort, use func(net.Conn) error) error {
-	a := d.newAttempt(ctx, e, &Handshake{Addr: addr})
-	if limit := time.Now().Add(rescueTimeout); a.deadline.IsZero() || limit.Before(a.deadline) {
-		a.deadline = limit
-	}
+	a := d.newExchange(ctx, e, addr)
 	err := a.open(ctx)
 	if err == nil {
 		err = use(a.conn)
@@ -303,6 +313,15 @@ func (d *Dialer) exchange(ctx context.Context, e *Endpoint, addr netip.AddrPort,
 		return failure
 	}
 	return nil
+}
+
+//go:noinline
+func (d *Dialer) newExchange(ctx context.Context, e *Endpoint, addr netip.AddrPort) *attempt {
+	a := d.newAttempt(ctx, e, &Handshake{Addr: addr})
+	if limit := time.Now().Add(rescueTimeout); a.deadline.IsZero() || limit.Before(a.deadline) {
+		a.deadline = limit
+	}
+	return a
 }
 
 // answerConn is a connection whose answer takes a place when it begins, and has
@@ -314,6 +333,11 @@ type answerConn struct {
 	taken  bool
 }
 
+//go:noinline
+func newAnswerConn(ctx context.Context, conn net.Conn, places chan struct{}) *answerConn {
+	return &answerConn{Conn: conn, ctx: ctx, places: places}
+}
+
 // AwaitRead waits for the answer to begin, and for a place.
 func (c *answerConn) AwaitRead() error {
 	if patient, ok := c.Conn.(interface{ AwaitRead() error }); ok {
@@ -321,6 +345,13 @@ func (c *answerConn) AwaitRead() error {
 			return err
 		}
 	}
+	return c.enter()
+}
+
+// enter takes a place.
+//
+//go:noinline
+func (c *answerConn) enter() error {
 	if c.places == nil {
 		return nil
 	}

@@ -12,6 +12,8 @@ type rung struct {
 	method Method
 	offer  hello.Offer
 	short  bool // it has 255 bytes, and no key share
+	// nameless sends it without a server name, as most of a scan of addresses is.
+	nameless *hello.Client
 }
 
 // newRungs returns the hellos to try, within what config offers: versions,
@@ -40,7 +42,7 @@ func newRungs(config *tls.Config) []rung {
 		if !hasPostQuantum(config.CurvePreferences) {
 			offer = offer.WithoutPostQuantum()
 		}
-		r.offer = offer
+		r.offer, r.nameless = offer, &hello.Client{Offer: offer}
 		rungs = append(rungs, r)
 	}
 	return rungs

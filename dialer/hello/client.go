@@ -25,8 +25,11 @@ type Client struct {
 // error of conn, with io.EOF for a close_notify. Result then holds what was
 // learnt, which below TLS 1.3 may even be certificates.
 func (c *Client) Fetch(conn net.Conn) (Result, error) {
-	f := fetch{client: c.usual(), conn: conn}
-	err := f.run()
+	f := &fetch{client: c.usual(), conn: conn}
+	sent, err := f.ask()
+	if err == nil {
+		err = f.run(sent)
+	}
 	return f.result, err
 }
 

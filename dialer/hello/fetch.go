@@ -20,15 +20,28 @@ type fetch struct {
 	serverRandom [32]byte
 }
 
-func (f *fetch) run() error {
-	var err error
+// ask sends the hello, returns it if a transcript may need it, and waits for the
+// answer to begin. Most peers that are asked never answer, so that little is held
+// meanwhile, the frames included.
+func (f *fetch) ask() (sent []byte, err error) {
 	if f.hello, err = newClientHello(f.client); err != nil {
-		return err
+		return nil, err
 	}
-	sent, err := f.sendHello(f.client.Offer.recordVersion())
-	if err != nil {
-		return err
+	if sent, err = f.sendHello(f.client.Offer.recordVersion()); err != nil {
+		return nil, err
 	}
+	if !slices.Contains(f.client.Offer.SupportedVersions, versionTLS13) {
+		sent = nil
+	}
+	if patient, ok := f.conn.(awaiter); ok {
+		if err := patient.AwaitRead(); err != nil {
+			return nil, f.in.records.ended(err)
+		}
+	}
+	return sent, nil
+}
+
+func (f *fetch) run(sent []byte) error {
 	server, raw, err := f.readServerHello()
 	if err != nil {
 		return err
@@ -106,13 +119,6 @@ func (f *fetch) next() (Message, error) {
 		}
 		if ended != nil {
 			return Message{}, f.in.records.ended(ended)
-		}
-		if f.in.records.buf == nil {
-			if patient, ok := f.conn.(awaiter); ok {
-				if err := patient.AwaitRead(); err != nil {
-					return Message{}, f.in.records.ended(err)
-				}
-			}
 		}
 		free, err := f.in.records.free(f.in.records.missing(), firstBuffer)
 		if err != nil {

@@ -66,7 +66,8 @@ func (h *clientHello) marshal() ([]byte, error) {
 	if compression == nil {
 		compression = []byte{0} // none
 	}
-	var b cryptobyte.Builder
+	// The short hellos fit, which are sent most: without, they grow by copies.
+	b := cryptobyte.NewBuilder(make([]byte, 0, 256))
 	b.AddUint8(TypeClientHello)
 	b.AddUint24LengthPrefixed(func(b *cryptobyte.Builder) {
 		b.AddUint16(offer.Version)
