@@ -38,7 +38,7 @@ func BenchmarkThroughput(b *testing.B) {
 		b.Skip("cannot make a network: ", err)
 	}
 	farm := startFarm(b, "distant", "unshare", "--net")
-	for _, inFlight := range []int{100, 500} {
+	for _, inFlight := range []int{100, 500, 1000} {
 		for _, drain := range []struct {
 			name string
 			args []string
