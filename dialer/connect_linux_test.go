@@ -145,7 +145,11 @@ func TestConnectionErrors(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			e := farm.Endpoint(test.name)
-			err := new(Dialer).Probe(cancelable{within(t, impatience)}, endpointAt(e.Addr, e.Host), new(Handshake))
+			limit := patience
+			if test.name == "silent" {
+				limit = impatience
+			}
+			err := new(Dialer).Probe(cancelable{within(t, limit)}, endpointAt(e.Addr, e.Host), new(Handshake))
 			var op *net.OpError
 			if !errors.As(err, &op) {
 				t.Fatalf("%T: %v", err, err)

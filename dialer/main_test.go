@@ -24,7 +24,7 @@ import (
 // impatience is for what is.
 const (
 	patience   = 20 * time.Second
-	impatience = 300 * time.Millisecond
+	impatience = slowness * 300 * time.Millisecond
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
