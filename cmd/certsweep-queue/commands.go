@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 	"slices"
 	"sync"
 
@@ -109,7 +108,7 @@ func (e *environment) run(args []string) error {
 		args = []string{args[1], "--help"}
 	}
 	if args[0] == "version" || args[0] == "--version" {
-		_, err := fmt.Fprintln(e.stdout, program, version())
+		_, err := fmt.Fprintln(e.stdout, program, process.Version(version, commit))
 		return err
 	}
 	var names []string
@@ -142,7 +141,7 @@ func (e *environment) inform(described *flags.Command, c *common) (done bool, er
 	case c.shortHelp:
 		_, err = io.WriteString(e.stdout, described.Short())
 	case c.version:
-		_, err = fmt.Fprintln(e.stdout, program, version())
+		_, err = fmt.Fprintln(e.stdout, program, process.Version(version, commit))
 	default:
 		return false, nil
 	}
@@ -171,13 +170,4 @@ func (e *environment) width() int {
 		return width
 	}
 	return 80
-}
-
-// version returns the version that the go command recorded in the binary.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "(unknown version)"
-	}
-	return info.Main.Version + " " + info.GoVersion
 }

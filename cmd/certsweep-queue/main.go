@@ -16,6 +16,9 @@ import (
 	"certsweep/cmd/internal/process"
 )
 
+// Set by the linker for a release: see .ci/release.
+var version, commit string
+
 func main() { os.Exit(run()) }
 
 // run runs the command and returns the exit status.

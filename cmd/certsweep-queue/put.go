@@ -20,7 +20,7 @@ import (
 // The flags of a scan are put's, the workers', or each worker's own.
 var (
 	// putOwn say what the targets are; in a batch they are complete.
-	putOwn = []string{"target", "input-format", "strict", "names", "port", "sni", "starttls", "shard"}
+	putOwn = []string{"target", "input-format", "strict", "names", "port", "sni", "starttls", "shard", "shards", "shard-index"}
 	// workOwn are a worker's own: its machine is not another's, and no private key
 	// lies in a queue.
 	workOwn = []string{"concurrency", "max-memory", "resolver", "cert", "key"}
@@ -131,7 +131,7 @@ func (o *putOptions) run(e *environment, c *flags.Command) error {
 
 // spec says what the job is.
 func (o *putOptions) spec(c *flags.Command) (queue.Spec, error) {
-	spec := queue.Spec{By: version(), BatchTargets: o.batch, AckWait: timeOf(o.ackWait), Replicas: o.replicas, Flags: jobFlags(c)}
+	spec := queue.Spec{By: process.Version(version, commit), BatchTargets: o.batch, AckWait: timeOf(o.ackWait), Replicas: o.replicas, Flags: jobFlags(c)}
 	if o.scan.CAFile != "" {
 		pem, err := os.ReadFile(o.scan.CAFile)
 		if err != nil {

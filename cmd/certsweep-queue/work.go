@@ -321,6 +321,7 @@ func (w *worker) scanner(job *queue.Job) (s *scanner.Scanner, memory int64, err 
 	if s, _, err = o.Scanner(); err != nil {
 		return nil, 0, err
 	}
+	o.TellTrust(w.stderr, program)
 	o.Fit(w.stderr, s)
 	// A part of what the process may take is for the records of unfinished batches.
 	return s, int64(o.MaxMemory) / 4, nil

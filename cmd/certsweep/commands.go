@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"certsweep/cmd/internal/flags"
+	"certsweep/cmd/internal/process"
 	"certsweep/results/policy"
 )
 
@@ -110,6 +111,6 @@ func (e *environment) help(args []string) error {
 }
 
 func (e *environment) printVersion([]string) error {
-	_, err := fmt.Fprintln(e.stdout, "certsweep", version())
+	_, err := fmt.Fprintln(e.stdout, "certsweep", process.Version(version, commit))
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"certsweep/cmd/internal/flags"
+	"certsweep/cmd/internal/process"
 )
 
 // program describes certsweep as a whole.
@@ -52,6 +53,6 @@ func (e *environment) manual(args []string) error {
 	if len(args) > 0 {
 		return usageError("man takes no argument: certsweep man | man -l -")
 	}
-	_, err := fmt.Fprint(e.stdout, program().Manual("certsweep "+version()))
+	_, err := fmt.Fprint(e.stdout, program().Manual("certsweep "+process.Release(version)))
 	return err
 }

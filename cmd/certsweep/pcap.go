@@ -219,6 +219,7 @@ func (e *environment) newCapture(o *pcapOptions) (*capture.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.TellTrust(e.stderr, "certsweep")
 	r := &capture.Reader{
 		Recorder: scanner.Recorder{Verifier: verifier, Chain: o.Chain, PEM: o.PEM, AsOf: asOf},
 		Clients:  o.clients, Fingerprint: o.Survey.Fingerprint, Unique: o.unique, Idle: time.Duration(o.idle),

@@ -74,6 +74,6 @@ func notResumed(o *options, err error) error {
 	if !errors.Is(err, scanner.ErrNotThisList) {
 		return usageError("--resume: %s: %w", o.output, err)
 	}
-	return usageError("--resume: %s: %w: the list, or a flag that chooses its targets (--port, --starttls, --shard, --exclude, --names, ...), is not what it was\n"+
+	return usageError("--resume: %s: %w: the list, or a flag that chooses its targets (--port, --starttls, --shard, --shard-index, --exclude, --names, ...), is not what it was\n"+
 		"give the same again, or another --output for a new scan", o.output, err)
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -96,17 +95,22 @@ func waitForContent(t *testing.T, name string, p *child) {
 	}
 }
 
-// TestRecipeIndexedJob runs the shell line of the Kubernetes manifest for every
+// TestRecipeIndexedJob runs the arguments of the Kubernetes manifest for every
 // completion index: together they are the list.
 func TestRecipeIndexedJob(t *testing.T) {
-	if _, err := exec.LookPath("sh"); err != nil {
-		t.Skip("sh is not installed")
-	}
 	manifest := page(t, "docs/recipes/kubernetes-indexed-job.yaml")
 	completions := regexp.MustCompile(`(?m)^ *completions: (\d+)$`).FindStringSubmatch(manifest)
-	line := regexp.MustCompile(`(?m)^ *- (exec certsweep .*/(\d+)" .*)$`).FindStringSubmatch(manifest)
-	if completions == nil || line == nil || completions[1] != line[2] {
-		t.Fatalf("completions %q, line %q in\n%s", completions, line, manifest)
+	var args []string
+	_, list, ok := strings.Cut(manifest, "\n        args:\n")
+	for item := range strings.Lines(list) {
+		arg, isItem := strings.CutPrefix(item, "        - ")
+		if !isItem {
+			break
+		}
+		args = append(args, strings.TrimSpace(arg))
+	}
+	if !ok || completions == nil || !slices.Contains(args, "--shards="+completions[1]) {
+		t.Fatalf("completions %q, arguments %q in\n%s", completions, args, manifest)
 	}
 	n, err := strconv.Atoi(completions[1])
 	if err != nil {
@@ -114,20 +118,23 @@ func TestRecipeIndexedJob(t *testing.T) {
 	}
 
 	dir := t.TempDir()
-	if err := os.Symlink(testBinary(t), filepath.Join(dir, "certsweep")); err != nil {
-		t.Fatal(err)
-	}
-	var list strings.Builder
+	var targets strings.Builder
 	for i := range 20 * n {
-		fmt.Fprintf(&list, "127.0.0.1,h%d.test,1\n", i)
+		fmt.Fprintf(&targets, "127.0.0.1,h%d.test,1\n", i)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "targets.txt"), []byte(list.String()), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "targets.txt"), []byte(targets.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var lines []int
 	for i := range n {
-		cmd := exec.Command("sh", "-c", strings.ReplaceAll(line[1], "/data/", dir+"/"))
-		cmd.Env = append(os.Environ(), roleVariable+"=certsweep", "PATH="+dir+":"+os.Getenv("PATH"), fmt.Sprint("JOB_COMPLETION_INDEX=", i))
+		// As the kubelet replaces variables of the container's environment.
+		expand := strings.NewReplacer("$(JOB_COMPLETION_INDEX)", strconv.Itoa(i), "/data/", dir+"/")
+		var expanded []string
+		for _, arg := range args {
+			expanded = append(expanded, expand.Replace(arg))
+		}
+		cmd := command(expanded...)
+		cmd.Env = append(cmd.Env, fmt.Sprint("JOB_COMPLETION_INDEX=", i))
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("index %d: %v\n%s", i, err, out)
 		}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"iter"
 	"os"
-	"runtime/debug"
 	"time"
 
 	"golang.org/x/term"
@@ -107,20 +106,11 @@ func (e *environment) inform(described *flags.Command, o *options) (done bool, e
 	case o.shortHelp:
 		_, err = io.WriteString(e.stdout, described.Short())
 	case o.version:
-		_, err = fmt.Fprintln(e.stdout, "certsweep", version())
+		_, err = fmt.Fprintln(e.stdout, "certsweep", process.Version(version, commit))
 	default:
 		return false, nil
 	}
 	return true, err
-}
-
-// version returns the version that the go command recorded in the binary.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "(unknown version)"
-	}
-	return info.Main.Version + " " + info.GoVersion
 }
 
 // sweep scans, and writes records to out, progress and summary. count says how
@@ -235,5 +225,8 @@ func (e *environment) newScanner(o *options) (*scanner.Scanner, *dialer.Dialer, 
 		b.scanner, b.dialer, err = o.Scanner()
 		return b, err
 	})
+	if err == nil {
+		o.TellTrust(e.stderr, "certsweep")
+	}
 	return b.scanner, b.dialer, err
 }

@@ -192,7 +192,7 @@ func (s *server) run() error {
 		return usageError("--listen: %w", err)
 	}
 	handler := exporter.Server{
-		Store: &s.store, Version: version(), Scanner: s.scanner, Policy: s.policy.Load, Complete: s.options.check.scan.Complete(),
+		Store: &s.store, Version: process.Release(version), Scanner: s.scanner, Policy: s.policy.Load, Complete: s.options.check.scan.Complete(),
 		ProbeAny: s.options.probeAny, Reload: s.askReload,
 	}
 	// A page of 50,000 endpoints takes a slow reader a while.

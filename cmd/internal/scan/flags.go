@@ -37,7 +37,7 @@ var VersionNames = []string{"1.0", "1.1", "1.2", "1.3"}
 // Flags describes the flags that say what to scan, and how. A new one is a row
 // here, or in a file of its own with what it does.
 func (o *Options) Flags() []flags.Flag {
-	return slices.Concat(o.listFlags(), o.scanningFlags(), o.addressFlags(), o.networkFlags(), o.handshakeFlags(), o.surveyFlags(), o.RecordFlags(), o.revocationFlags())
+	return slices.Concat(o.listFlags(), o.scanningFlags(), o.shardFlags(), o.addressFlags(), o.networkFlags(), o.handshakeFlags(), o.surveyFlags(), o.RecordFlags(), o.revocationFlags())
 }
 
 // RecordFlags describes those of them that say what records are to have, wherever
@@ -66,8 +66,6 @@ func (o *Options) scanningFlags() []flags.Flag {
 			Text: "maximum concurrent targets of one host, a name or an address", More: "The others wait and hold up nobody."},
 		{Name: "retries", Argument: "N", To: &o.Retries, Group: GroupScanning, Default: "0",
 			Text: "retries, within `--timeout`, which the tries share out, after timeouts, resets and DNS failures"},
-		{Name: "shard", Argument: "I/N", To: &o.Shard, Group: GroupScanning, In: OfScan, Default: "the whole list",
-			Text: "scan the I-th of N parts of the list, from 1/N to N/N"},
 	}
 }
 
@@ -116,7 +114,7 @@ func (o *Options) trustFlags() []flags.Flag {
 		{Name: "ca-file", Argument: "FILE", To: &o.CAFile, Group: GroupTrust, Kind: flags.File, Common: OfScan | OfCheck, Brief: "PEM file of trusted roots",
 			Text: "PEM file of trusted roots; replaces `--trust`, or adds to it if both are given"},
 		{Name: "trust", Argument: "WHICH", To: &o.Trust, Group: GroupTrust, Choices: []string{"system", "mozilla", "none"}, Common: OfScan, Brief: "roots: system, mozilla (built in), none",
-			Text: "`system`, `mozilla` (built in), or `none`: no verification", More: "With `none` there is no finding that needs a verification."},
+			Text: "`system`, `mozilla` (built in), or `none`: no verification", More: "If the system has no roots at all, Mozilla's are used, and standard error says so. With `none` there is no finding that needs a verification."},
 	}
 }
 

@@ -2,6 +2,7 @@ package scan
 
 import (
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -52,11 +53,13 @@ type Options struct {
 	CAFile   string
 	Trust    string
 	TrustSet bool
+	// TrustFallback says that Verifier took Mozilla's roots, as the system has none.
+	TrustFallback bool
 
 	Revocation bool
 
 	Chain, PEM bool
-	Shard      Shard
+	ShardOptions
 }
 
 // New returns the options with their defaults.
@@ -109,6 +112,9 @@ func (o *Options) Validate(c *flags.Command) error {
 		return process.Usage("--target is empty")
 	}
 	if err := o.validateLists(c); err != nil {
+		return err
+	}
+	if err := o.chooseShard(os.Getenv); err != nil {
 		return err
 	}
 	if err := o.checkProxy(); err != nil {

@@ -4,18 +4,12 @@ package scan
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"fmt"
 	"iter"
-	"os"
 	"time"
-
-	"golang.org/x/crypto/x509roots/fallback/bundle"
 
 	"certsweep/cmd/internal/process"
 	"certsweep/dialer"
-	"certsweep/results"
 	"certsweep/results/policy"
 	"certsweep/scanner"
 )
@@ -113,55 +107,4 @@ func (o *Options) Scanner() (*scanner.Scanner, *dialer.Dialer, error) {
 	}
 	o.Survey.apply(d, s)
 	return s, d, nil
-}
-
-// Verifier returns the trust anchors that --trust and --ca-file name; nil
-// where nothing is to be verified.
-func (o *Options) Verifier() (*results.Verifier, error) {
-	roots := x509.NewCertPool()
-	if o.CAFile != "" {
-		pem, err := os.ReadFile(o.CAFile)
-		if err != nil {
-			return nil, process.Usage("--ca-file: %w", err)
-		}
-		if !roots.AppendCertsFromPEM(pem) {
-			return nil, process.Usage("--ca-file: no certificate in PEM form in %s", o.CAFile)
-		}
-		if !o.TrustSet {
-			return &results.Verifier{Roots: roots}, nil
-		}
-	}
-	switch o.Trust {
-	case "none":
-		if o.CAFile != "" {
-			return nil, process.Usage("--ca-file and --trust none exclude each other")
-		}
-		return nil, nil
-	case "mozilla":
-		constrained := make(map[string]bool) // by the certificate
-		for root := range bundle.Roots() {
-			cert, err := x509.ParseCertificate(root.Certificate)
-			if err != nil {
-				return nil, fmt.Errorf("the built-in root certificates: %w", err)
-			}
-			if root.Constraint == nil {
-				roots.AddCert(cert)
-			} else {
-				roots.AddCertWithConstraint(cert, root.Constraint)
-				constrained[string(cert.Raw)] = true
-			}
-		}
-		return &results.Verifier{Roots: roots, Public: o.CAFile == "", Constrained: func(anchor *x509.Certificate) bool { return constrained[string(anchor.Raw)] }}, nil
-	case "system":
-		system, err := x509.SystemCertPool()
-		if err != nil || system.Equal(x509.NewCertPool()) {
-			return nil, process.Usage("this system has no trust anchors: install ca-certificates, or use --trust mozilla or none")
-		}
-		if o.CAFile != "" {
-			pem, _ := os.ReadFile(o.CAFile)
-			system.AppendCertsFromPEM(pem)
-		}
-		roots = system
-	}
-	return &results.Verifier{Roots: roots, Public: o.CAFile == ""}, nil
 }
