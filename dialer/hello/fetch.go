@@ -101,6 +101,7 @@ func (f *fetch) readServerHello() (ServerHello, []byte, error) {
 	}
 	server, err := ParseServerHello(message.Body())
 	f.result.addServerHello(&server)
+	f.result.SupportsTLS13 = server.downgraded(&f.client.Offer)
 	f.serverRandom = server.Random
 	return server, message.Raw, err
 }

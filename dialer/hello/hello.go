@@ -41,11 +41,7 @@ type clientHello struct {
 
 func newClientHello(c *Client) (*clientHello, error) {
 	h := &clientHello{client: c}
-	rand.Read(h.random[:])
-	if c.Offer.SessionID {
-		h.sessionID = make([]byte, 32)
-		rand.Read(h.sessionID)
-	}
+	h.renew()
 	if c.Offer.givesKeyShare() {
 		return h, nil
 	}
@@ -57,6 +53,15 @@ func newClientHello(c *Client) (*clientHello, error) {
 		h.shares = append(h.shares, share)
 	}
 	return h, nil
+}
+
+// renew makes what is random.
+func (h *clientHello) renew() {
+	rand.Read(h.random[:])
+	if h.client.Offer.SessionID {
+		h.sessionID = make([]byte, 32)
+		rand.Read(h.sessionID)
+	}
 }
 
 // marshal returns the handshake message, header included.

@@ -72,6 +72,22 @@ func ParseServerHello(body []byte) (ServerHello, error) {
 	return h, nil
 }
 
+// The ends of the random of a server that knows a version above the one it chose,
+// RFC 8446 §4.1.3.
+var (
+	downgraded13 = []byte("DOWNGRD\x01") // it chose TLS 1.2, and knows 1.3
+	downgraded12 = []byte("DOWNGRD\x00") // it chose TLS 1.1 or below, and knows 1.2 or 1.3
+)
+
+// downgraded reports whether the random says that the server knows TLS 1.3. If the
+// client offered TLS 1.2, whoever passes that over for less and knows more than TLS
+// 1.1 has TLS 1.3 alone above that.
+func (h *ServerHello) downgraded(offer *Offer) bool {
+	end := h.Random[len(h.Random)-len(downgraded13):]
+	return h.Version == versionTLS12 && bytes.Equal(end, downgraded13) ||
+		h.Version < versionTLS12 && offer.takes(versionTLS12) && offer.Version == versionTLS12 && bytes.Equal(end, downgraded12)
+}
+
 func (h *ServerHello) read(extension uint16, data cryptobyte.String) {
 	switch extension {
 	case extensionSupportedVersions:

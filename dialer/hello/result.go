@@ -15,6 +15,11 @@ type Result struct {
 	Version     uint16
 	CipherSuite uint16
 
+	// SupportsTLS13 says that the server chose a lower version and says in its
+	// ServerHello's random that it knows TLS 1.3 (RFC 8446 §4.1.3). Only Fetch and a
+	// [Query] can tell.
+	SupportsTLS13 bool
+
 	// Group is the key exchange group, or 0 if it is not known: below TLS
 	// 1.3 it is told after the certificate, and not waited for.
 	Group uint16

@@ -54,6 +54,15 @@ func newCCM(tag int) func(key []byte) (opener, error) {
 // without a pre-shared key: shared is what the key shares agreed on, transcript
 // the hash of everything from ClientHello to ServerHello.
 func (s suite13) serverHandshakeSecret(shared, transcript []byte) ([]byte, error) {
+	handshake, err := s.handshakeSecret(shared)
+	if err != nil {
+		return nil, err
+	}
+	return s.serverTraffic(handshake, transcript)
+}
+
+// handshakeSecret is Handshake Secret of RFC 8446 §7.1.
+func (s suite13) handshakeSecret(shared []byte) ([]byte, error) {
 	zeros := make([]byte, s.hash().Size())
 	early, err := hkdf.Extract(s.hash, zeros, nil)
 	if err != nil {
@@ -63,11 +72,17 @@ func (s suite13) serverHandshakeSecret(shared, transcript []byte) ([]byte, error
 	if err != nil {
 		return nil, err
 	}
-	handshake, err := hkdf.Extract(s.hash, shared, derived)
-	if err != nil {
-		return nil, err
-	}
-	return s.expandLabel(handshake, "s hs traffic", transcript, len(zeros))
+	return hkdf.Extract(s.hash, shared, derived)
+}
+
+// serverTraffic and clientTraffic are the traffic secrets of the handshake, RFC
+// 8446 §7.1.
+func (s suite13) serverTraffic(handshake, transcript []byte) ([]byte, error) {
+	return s.expandLabel(handshake, "s hs traffic", transcript, len(transcript))
+}
+
+func (s suite13) clientTraffic(handshake, transcript []byte) ([]byte, error) {
+	return s.expandLabel(handshake, "c hs traffic", transcript, len(transcript))
 }
 
 // expandLabel is HKDF-Expand-Label of RFC 8446 §7.1.
@@ -99,6 +114,22 @@ func (s suite13) newRecordOpener(secret []byte) (*recordOpener, error) {
 	}
 	aead, err := s.aead(key)
 	return &recordOpener{aead: aead, iv: iv}, err
+}
+
+// sealAlert returns the record of an alert that is the first thing said under a
+// traffic secret, RFC 8446 §5.2; nil if the suite is one that only reads.
+func (s suite13) sealAlert(secret []byte, level, description uint8) ([]byte, error) {
+	keys, err := s.newRecordOpener(secret)
+	if err != nil {
+		return nil, err
+	}
+	aead, ok := keys.aead.(cipher.AEAD)
+	if !ok {
+		return nil, nil
+	}
+	inner := []byte{level, description, recordAlert}
+	record := []byte{recordApplicationData, 3, 3, 0, uint8(len(inner) + aead.Overhead())}
+	return aead.Seal(record, keys.iv, inner, record), nil
 }
 
 // open decrypts a record with its header, in place (RFC 8446 §5.2). Alerts and
