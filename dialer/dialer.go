@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"certsweep/dialer/fingerprint"
+	"certsweep/dialer/hello"
 )
 
 // DefaultConnectTimeout is the limit of a TCP connect. Linux sends its third
@@ -40,6 +41,12 @@ type Dialer struct {
 	// showed no certificate, one more connection or two ask for it with a
 	// hello made by hand (see package hello).
 	NoRescue bool
+	// Fast asks for the certificate alone, with a hello made by hand that leaves it at
+	// the server's first flight, and a second one if the first was refused for its
+	// version or got no answer: no handshake is completed, and no key proved. What
+	// answers neither with a certificate is asked as if Fast were not set, but if
+	// it was silent or no TLS.
+	Fast bool
 	// AllCertificates asks for the other kinds of key after a handshake: one
 	// more connection for each kind, which a server without such a key refuses.
 	AllCertificates bool
@@ -87,6 +94,8 @@ type Dialer struct {
 	alternates chan struct{}
 	rungs      []rung
 	quietRungs []rung // see quietFirst
+	// The hellos of a Dialer that is Fast; nil if the versions leave nothing of it.
+	fast12, fast13 *hello.Offer
 	// offersPostQuantum: the hello of crypto/tls has a post-quantum group.
 	offersPostQuantum bool
 	rescued           atomic.Int64
@@ -137,6 +146,7 @@ func (d *Dialer) init() {
 		d.alternates = make(chan struct{}, alternatesInFlight)
 		d.rungs = newRungs(d.base)
 		d.quietRungs = quietFirst(d.rungs)
+		d.fast12, d.fast13 = fastOffers(d.base)
 		d.offersPostQuantum = hasPostQuantum(d.base.CurvePreferences) && (d.base.MaxVersion == 0 || d.base.MaxVersion >= tls.VersionTLS13)
 		d.resolver = d.Resolver
 		if d.resolver == nil {
@@ -160,15 +170,26 @@ func (d *Dialer) init() {
 // h holds what was learnt before it.
 func (d *Dialer) Probe(ctx context.Context, e Endpoint, h *Handshake) error {
 	d.init()
-	addrs, failure := d.resolve(ctx, &e, h)
-	if failure == nil {
-		failure = d.handshake(ctx, &e, addrs, h)
-	}
-	if failure != nil {
-		return failure
+	if err := d.probe(ctx, &e, h); err != nil {
+		return err
 	}
 	if d.AllCertificates {
 		d.askForAlternates(ctx, &e, h)
+	}
+	return nil
+}
+
+// probe is Probe without the other certificates.
+func (d *Dialer) probe(ctx context.Context, e *Endpoint, h *Handshake) error {
+	if d.Fast {
+		return d.fast(ctx, e, h)
+	}
+	addrs, failure := d.resolve(ctx, e, h)
+	if failure == nil {
+		failure = d.handshake(ctx, e, addrs, h)
+	}
+	if failure != nil {
+		return failure
 	}
 	return nil
 }

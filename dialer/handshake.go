@@ -20,6 +20,9 @@ const (
 	MethodHello12   Method = "hello12"
 	MethodHello10   Method = "hello10"
 	MethodSSL2      Method = "ssl2"
+	// MethodFast12 and MethodFast13 are those of a Dialer that is Fast.
+	MethodFast12 Method = "fast12"
+	MethodFast13 Method = "fast13"
 	// MethodCapture is somebody else's handshake, out of a packet capture.
 	MethodCapture Method = "capture"
 )
@@ -37,6 +40,9 @@ type Handshake struct {
 	Method      Method
 	Version     uint16
 	CipherSuite uint16
+	// SupportsTLS13 says that the server chose a lower version and said itself that it
+	// knows TLS 1.3 (RFC 8446 §4.1.3). Only a hello made by hand tells.
+	SupportsTLS13 bool
 	// Group is the key exchange group, 0 where it is unknown or there is none.
 	Group tls.CurveID
 	ALPN  string

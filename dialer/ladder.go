@@ -381,7 +381,7 @@ func (h *Handshake) keepRescued(r *rung, got *hello.Result) {
 	h.Method = r.method
 	h.PostQuantumOffered = r.offer.PostQuantum()
 	h.KeyProved, h.ClientCertRequested = got.KeyProved, got.ClientCertRequested
-	h.Version = got.Version
+	h.Version, h.SupportsTLS13 = got.Version, got.SupportsTLS13
 	h.CipherSuite = got.CipherSuite
 	h.Group = tls.CurveID(got.Group)
 	h.ALPN = got.ALPN

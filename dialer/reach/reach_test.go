@@ -132,7 +132,9 @@ func (c reachCase) probe(t *testing.T) reachRow {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	d := &dialer.Dialer{DrainTimeout: 100 * time.Millisecond}
-	h, err := probe(d, ctx, dialer.Endpoint{Host: addr.Addr().String(), Port: addr.Port(), ServerName: reachName})
+	endpoint := dialer.Endpoint{Host: addr.Addr().String(), Port: addr.Port(), ServerName: reachName}
+	h, err := probe(d, ctx, endpoint)
+	c.probeFast(t, endpoint, limit, len(h.Certificates) > 0)
 	row := reachRow{reachCase: c, got: len(h.Certificates) > 0, method: string(h.Method), status: reachStatus(&h, err)}
 	if h.Version != 0 {
 		row.version = hello.VersionName(h.Version)
@@ -149,6 +151,25 @@ func (c reachCase) probe(t *testing.T) reachRow {
 	row.key = strings.TrimSpace(fmt.Sprintf("%s %s", key.Algorithm, cmp.Or(key.Curve, fmt.Sprint(key.Bits))))
 	row.signing = leaf.SignatureAlgorithm
 	return row
+}
+
+// probeFast holds that a Dialer that is Fast gets a certificate if any other does.
+func (c reachCase) probeFast(t *testing.T, endpoint dialer.Endpoint, limit time.Duration, got bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	d := &dialer.Dialer{DrainTimeout: 100 * time.Millisecond, Fast: true}
+	h, err := probe(d, ctx, endpoint)
+	fast := h.Method == dialer.MethodFast12 || h.Method == dialer.MethodFast13
+	t.Logf("fast: %s %s, TLS 1.3 too: %t", h.Method, reachStatus(&h, err), h.SupportsTLS13)
+	switch {
+	case got && len(h.Certificates) == 0:
+		t.Errorf("no certificate in a fast probe: %v", err)
+	case got && !slices.EqualFunc(h.Certificates, c.chain, bytes.Equal) && c.name != "two certificates": // which it shows depends on the hello
+		t.Errorf("%d certificates in a fast probe, not the %d of the server", len(h.Certificates), len(c.chain))
+	case fast && (h.KeyProved || err != nil):
+		t.Errorf("a fast probe that proves the key, or %v", err)
+	}
 }
 
 func reachStatus(h *dialer.Handshake, err error) string {
