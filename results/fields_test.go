@@ -19,7 +19,7 @@ func full() *results.Record {
 	return &results.Record{
 		Schema: 1, Line: 3, Input: "a", Host: "a.example", Port: 443, SNI: "=cmd()", Tag: "x\x1b[31m\ny", Status: results.StatusOK,
 		Time: time.Date(2026, 11, 26, 1, 2, 3, 4e6, time.UTC),
-		TLS:  &results.TLS{Version: "1.3", PostQuantum: true},
+		TLS:  &results.TLS{Version: "1.3", PostQuantum: new(true)},
 		Certificate: &certificate.Certificate{
 			Subject: certificate.Name{DN: "CN=a,\"b\"", Organization: []string{"A", "B"}}, SerialNumber: "-0c", DaysLeft: certificate.DaysOf(-1.5),
 			DNSNames: []string{"a.example", "@b"}, PEM: "-----BEGIN\n",

@@ -86,9 +86,10 @@ func Find(r *Record, chain []*x509.Certificate, verdict []Finding, offeredPostQu
 		add(unsupported && !slices.Contains(verdict, Unsupported), Unsupported)
 	}
 	if t := r.TLS; t != nil {
-		add(isOldProtocol(t.Version), OldProtocol)
-		add(isWeakCipher(t.Cipher), WeakCipher)
-		add(offeredPostQuantum && !t.PostQuantum && (r.Enumeration == nil || !r.Enumeration.PostQuantum()), NotPostQuantum)
+		// A server that knows TLS 1.3 would have negotiated it with who offers it.
+		add(isOldProtocol(t.Version) && !t.SupportsTLS13, OldProtocol)
+		add(isWeakCipher(t.Cipher) && !t.SupportsTLS13, WeakCipher)
+		add(offeredPostQuantum && !t.IsPostQuantum() && (r.Enumeration == nil || !r.Enumeration.PostQuantum()), NotPostQuantum)
 		revoked := t.OCSP != nil && t.OCSP.Status == revocation.Revoked
 		add(revoked, Revoked)
 		add(t.OCSP != nil && t.OCSP.Status == revocation.Unknown, RevocationUnknown)

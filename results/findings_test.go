@@ -66,14 +66,14 @@ func TestFind(t *testing.T) {
 		"3DES":          {func(_ *certificate.Certificate, h *TLS) { h.Cipher = "TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA" }, []Finding{WeakCipher}},
 		"static RSA":    {func(_ *certificate.Certificate, h *TLS) { h.Cipher = "TLS_RSA_WITH_AES_128_GCM_SHA256" }, []Finding{WeakCipher}},
 		"CBC":           {func(_ *certificate.Certificate, h *TLS) { h.Cipher = "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA" }, nil},
-		"classic group": {func(_ *certificate.Certificate, h *TLS) { h.PostQuantum = false }, []Finding{NotPostQuantum}},
+		"classic group": {func(_ *certificate.Certificate, h *TLS) { *h.PostQuantum = false }, []Finding{NotPostQuantum}},
 		"several, in order": {func(c *certificate.Certificate, h *TLS) {
 			h.Version, c.ParseError, c.DNSNames, c.NotAfter = "1.0", "x", nil, date(2026, 11, 20)
 		}, []Finding{Expired, NoNames, OldProtocol, Malformed}},
 	} {
 		r := &Record{
 			Time: date(2026, 11, 21), Certificate: blameless(),
-			TLS: &TLS{Version: "1.3", Cipher: "TLS_AES_128_GCM_SHA256", PostQuantum: true},
+			TLS: &TLS{Version: "1.3", Cipher: "TLS_AES_128_GCM_SHA256", PostQuantum: new(true)},
 		}
 		test.change(r.Certificate, r.TLS)
 		if got := Find(r, nil, nil, true); !slices.Equal(got, test.want) || got == nil {

@@ -26,7 +26,8 @@ type Status string
 // The two statuses.
 const (
 	// StatusOK: the handshake completed, or was refused only for want of a
-	// client certificate after the server had proved its key.
+	// client certificate after the server had proved its key; or, in a fast scan,
+	// the certificate was read.
 	StatusOK Status = "ok"
 	// StatusError: it did not; Record.Error says where it ended and how.
 	StatusError Status = "error"
@@ -117,23 +118,36 @@ type TLS struct {
 	Version     string `json:"version"` // 1.3 1.2 1.1 1.0 "SSL 3.0"
 	Cipher      string `json:"cipher"`  // IANA name
 	KeyExchange string `json:"key_exchange,omitempty"`
-	PostQuantum bool   `json:"post_quantum"`
-	ALPN        string `json:"alpn,omitempty"`
+	// PostQuantum says that the key exchange withstands quantum computers; nil if no
+	// key exchange was made, with the methods "fast12" and "fast13".
+	PostQuantum *bool `json:"post_quantum,omitempty"`
+	// SupportsTLS13 says that the server said itself that it knows TLS 1.3, though a
+	// lower version was negotiated (RFC 8446 §4.1.3).
+	SupportsTLS13 bool   `json:"supports_tls13,omitempty"`
+	ALPN          string `json:"alpn,omitempty"`
 	// KeyProved says that the server showed that it holds the certificate's key; for
 	// a capture, on this connection or on another to the same address and port.
 	KeyProved           bool `json:"key_proved"`
 	ClientCertRequested bool `json:"client_cert_requested"`
-	ClientCertRequired  bool `json:"client_cert_required"`
-	OCSPStapled         bool `json:"ocsp_stapled"`
+	// ClientCertRequired is nil if a certificate was asked for, and it was not found
+	// out whether the server goes on without, with the methods of PostQuantum.
+	ClientCertRequired *bool `json:"client_cert_required,omitempty"`
+	OCSPStapled        bool  `json:"ocsp_stapled"`
 	// OCSP is what the stapled response says; nil if there is none, or none
 	// that was kept.
 	OCSP     *revocation.OCSP `json:"ocsp,omitempty"`
 	SCTCount int              `json:"sct_count"`
 	// Method says which hello the certificate was got with: "handshake",
-	// "hello13", "hello12", "hello10" or "ssl2", or "capture" for somebody else's
-	// handshake.
+	// "hello13", "hello12", "hello10" or "ssl2", "fast12" or "fast13" if only a
+	// certificate was asked for, or "capture" for somebody else's handshake.
 	Method string `json:"method"`
 }
+
+// IsPostQuantum reports whether PostQuantum is known, and true.
+func (t *TLS) IsPostQuantum() bool { return t.PostQuantum != nil && *t.PostQuantum }
+
+// RequiresClientCert reports whether ClientCertRequired is known, and true.
+func (t *TLS) RequiresClientCert() bool { return t.ClientCertRequired != nil && *t.ClientCertRequired }
 
 // Verification is the outcome of checking the chain against trust anchors and
 // the leaf against the name that was asked for.

@@ -29,6 +29,10 @@ type Summary struct {
 	// alone, and PostQuantum the handshakes that withstand quantum computers.
 	WithFindings int `json:"with_findings"`
 	PostQuantum  int `json:"post_quantum"`
+	// KeyExchanges counts the records that say whether theirs is post-quantum.
+	KeyExchanges int `json:"-"`
+	// SupportsTLS13 counts those whose server knows TLS 1.3 and negotiated less.
+	SupportsTLS13 int `json:"supports_tls13,omitempty"`
 	// ByVersion counts the records with a handshake by TLS version.
 	ByVersion map[string]int `json:"by_version"`
 	// ByExpiry counts the certificates by the days that they have left.
@@ -139,7 +143,13 @@ func (s *Summary) Add(r *Record) {
 	}
 	if r.TLS != nil {
 		s.ByVersion[r.TLS.Version]++
-		if r.TLS.PostQuantum {
+		if r.TLS.PostQuantum != nil {
+			s.KeyExchanges++
+		}
+		if r.TLS.SupportsTLS13 {
+			s.SupportsTLS13++
+		}
+		if r.TLS.IsPostQuantum() {
 			s.PostQuantum++
 		}
 	}

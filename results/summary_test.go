@@ -49,7 +49,7 @@ func TestEmptySummaryHasNoNull(t *testing.T) {
 func TestSummaryCountsCertificates(t *testing.T) {
 	var s results.Summary
 	add := func(days float64, issuer certificate.Name, self bool) {
-		s.Add(&results.Record{Status: results.StatusOK, TLS: &results.TLS{Version: "1.3", PostQuantum: true},
+		s.Add(&results.Record{Status: results.StatusOK, TLS: &results.TLS{Version: "1.3", PostQuantum: new(true)},
 			Certificate: &certificate.Certificate{DaysLeft: certificate.DaysOf(days), Issuer: issuer, SelfSigned: self}})
 	}
 	for _, days := range []float64{-400, -0.1, 0, 7, 7.1, 30, 90, 90.1} {

@@ -25,16 +25,23 @@ type job struct {
 	// gone: it was given up, and has no record.
 	gone bool
 
-	endpoint *dialer.Endpoint // the present one
-	flight   *flight          // of the present try
+	endpoint *dialer.Endpoint  // the present one
+	flight   *flight           // of the present try
+	showing  *dialer.Handshake // what that shows
+	steps    Steps             // of the present try, if it goes on in steps
 	// What the tries at the endpoint showed.
 	began   time.Time
 	shown   *dialer.Handshake
+	err     error
 	retries int // tries beyond the first
+	// Of what is tried again for no fault of the peer's.
+	tried   time.Time
+	backOff time.Duration
 }
 
-// run makes the records of the job's target.
-func (j *job) run() {
+// run makes the records of the job's target. It reports whether that goes on in
+// steps.
+func (j *job) run() (away bool) {
 	defer j.contain()
 	t := j.target
 	j.began = time.Now()
@@ -47,6 +54,7 @@ func (j *job) run() {
 		j.last = j.scan.Survey == nil
 		j.probe(&t.Endpoint, 0)
 	}
+	return j.steps != nil
 }
 
 // contain makes a record of a panic, which may come of an odd certificate.
@@ -59,6 +67,7 @@ func (j *job) contain() {
 		j.scan.flights.done(j.flight)
 	}
 	j.leaveMemory()
+	j.steps = nil
 	j.fail(0, errPanic{value})
 }
 
@@ -114,11 +123,11 @@ func (j *job) probeAll() {
 	}
 }
 
-// probe makes the record of one endpoint of the target.
+// probe makes the record of one endpoint of the target, unless that goes on in steps.
 func (j *job) probe(e *dialer.Endpoint, resolve time.Duration) {
 	j.endpoint = e
 	err := j.outlast((*job).try)
-	if !j.gone {
+	if j.steps == nil && !j.gone {
 		j.report(resolve, err)
 	}
 }

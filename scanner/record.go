@@ -178,19 +178,26 @@ func (c *Recorder) certificates(ders [][]byte, parsed []*x509.Certificate, name 
 }
 
 func recordTLS(h *dialer.Handshake) *results.TLS {
-	return &results.TLS{
+	t := &results.TLS{
 		Version:             hello.VersionName(h.Version),
 		Cipher:              cmp.Or(h.CipherName, hello.SuiteName(h.CipherSuite)),
 		KeyExchange:         hello.KeyExchangeName(uint16(h.Group), h.CipherSuite),
-		PostQuantum:         hello.IsPostQuantum(uint16(h.Group)),
+		SupportsTLS13:       h.SupportsTLS13,
 		ALPN:                strings.ToValidUTF8(h.ALPN, "\uFFFD"),
 		KeyProved:           h.KeyProved,
 		ClientCertRequested: h.ClientCertRequested,
-		ClientCertRequired:  h.ClientCertRequired,
 		OCSPStapled:         h.OCSPStapled,
 		SCTCount:            h.SCTCount,
 		Method:              string(h.Method),
 	}
+	fast := h.Method == dialer.MethodFast12 || h.Method == dialer.MethodFast13
+	if !fast {
+		t.PostQuantum = new(hello.IsPostQuantum(uint16(h.Group)))
+	}
+	if !fast || !h.ClientCertRequested {
+		t.ClientCertRequired = new(h.ClientCertRequired)
+	}
+	return t
 }
 
 // recordError describes a failure of a line, of a probe, or of our own, after

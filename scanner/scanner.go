@@ -37,6 +37,10 @@ type Scanner struct {
 	// Probe learns what there is to know of an endpoint, before ctx is done, and
 	// fills h with it; usually the method of a [dialer.Dialer].
 	Probe func(ctx context.Context, e dialer.Endpoint, h *dialer.Handshake) error
+	// Begin, if it is set, begins what Probe does, in steps: while a peer is waited for
+	// there is hardly a stack for it. It may block as Probe does; nil is for a probe
+	// that has to be made by Probe. It is not called if Lookup is set.
+	Begin func(ctx context.Context, e *dialer.Endpoint, h *dialer.Handshake) Steps
 	// Lookup, where it is set, is asked for the addresses of each target, and
 	// each address is probed and has its own record.
 	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
@@ -118,9 +122,11 @@ func (s *Scanner) Scan(ctx context.Context, targets iter.Seq2[Target, error], em
 		return sc.feed(targets)
 	})
 	var fed error
+	stopMovers := sc.startMovers()
 	go func() {
 		fed = feeder.Wait()
 		sc.pool.Wait()
+		stopMovers()
 		close(sc.found)
 	}()
 	done := make(chan struct{})
@@ -165,6 +171,7 @@ type scan struct {
 	pool           sync.WaitGroup // of workers, which have no error
 	work           chan *Target
 	idle           atomic.Int64 // workers that wait for work, or soon will
+	ready          chan *job    // whose next step is to be taken
 	found          chan outcome // read to the end, whatever happens
 	flights        flights
 	limiter        *rate.Limiter // nil without a limit
@@ -179,7 +186,7 @@ func newScan(s *Scanner, ctx, turns context.Context) *scan {
 	sc := &scan{
 		Scanner: s, ctx: ctx, turns: turns, work: make(chan *Target), found: make(chan outcome),
 		places: make(chan struct{}, s.workers()), drains: make(chan struct{}, s.drainPlaces()),
-		clock: newClock(),
+		clock: newClock(), ready: make(chan *job),
 	}
 	if s.Rate > 0 {
 		// A burst of 10 ms spares a timer for each target of a fast scan.
@@ -252,7 +259,7 @@ func (sc *scan) dispatch(t *Target) {
 	}
 	sc.pool.Go(func() {
 		for ok := true; ok; t, ok = <-sc.work {
-			sc.serve(t)
+			sc.serve(t, true)
 		}
 	})
 }
@@ -265,20 +272,32 @@ func ended(ctx context.Context) error {
 	return nil
 }
 
-// serve makes the records of a target, and of those that waited for its host.
-// It and what it calls pass everything by pointer and keep their frames small:
-// while a peer is silent, all of them are on the stack of its worker.
-func (sc *scan) serve(t *Target) {
+// serve makes the records of a target, and of those that waited for its host,
+// unless that goes on in steps. It and what it calls pass everything by pointer and
+// keep their frames small: while a peer is silent, all of them are on the stack of
+// its worker. stays says that the worker goes on to other work.
+func (sc *scan) serve(t *Target, stays bool) {
 	for t != nil {
 		j := &job{scan: sc, target: t}
-		j.run()
-		t = sc.leave(j)
+		if j.run() {
+			if stays {
+				sc.idle.Add(1)
+			}
+			sc.depart(j)
+			return
+		}
+		if t = sc.leave(j, stays); t != nil && !sc.begin(t) {
+			if stays {
+				sc.idle.Add(1)
+			}
+			return
+		}
 	}
 }
 
 // leave gives up what an ended target had, and returns the next of its host,
-// which may begin.
-func (sc *scan) leave(j *job) (next *Target) {
+// which may begin when begin lets it.
+func (sc *scan) leave(j *job, stays bool) (next *Target) {
 	t := j.target
 	if t.Done != nil && !j.gone {
 		sc.found <- outcome{done: t.Done}
@@ -286,20 +305,13 @@ func (sc *scan) leave(j *job) (next *Target) {
 	if sc.hosts != nil && t.Err == nil {
 		next, _ = sc.hosts.done(t)
 	}
-	if next == nil {
+	if next == nil && stays {
 		sc.idle.Add(1)
 	}
 	if j.drains {
 		<-sc.drains
 	} else {
 		<-sc.places
-	}
-	if next == nil {
-		return nil
-	}
-	if !sc.begin(next) {
-		sc.idle.Add(1)
-		return nil
 	}
 	return next
 }

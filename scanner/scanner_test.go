@@ -2,6 +2,7 @@ package scanner_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -372,16 +373,33 @@ func TestScanResetsNobody(t *testing.T) {
 	}
 	defer farm.Close()
 	good := farm.Endpoint("good")
-	d := &dialer.Dialer{BeforeDrain: scanner.Draining}
+	for name, d := range map[string]*dialer.Dialer{
+		"handshake": {BeforeDrain: scanner.Draining},
+		"fast":      {BeforeDrain: scanner.Draining, Fast: true},
+		"fast, 1.3": {BeforeDrain: scanner.Draining, Fast: true, Config: &tls.Config{MinVersion: tls.VersionTLS13}},
+	} {
+		t.Run(name, func(t *testing.T) { scanResetsNobody(t, good, d) })
+	}
+}
+
+func scanResetsNobody(t *testing.T, good *dialertest.Endpoint, d *dialer.Dialer) {
 	s := scanner.Scanner{Probe: d.Probe, Workers: 100}
+	if d.Fast {
+		s.Begin = func(ctx context.Context, e *dialer.Endpoint, h *dialer.Handshake) scanner.Steps {
+			return d.Begin(ctx, e, h)
+		}
+	}
 	targets := scanner.ReadTargets(strings.NewReader(strings.Repeat(good.Addr.String()+"\n", 2000)), nil)
-	late := int64(0)
+	before, late := good.Server.Resets(), int64(0)
 	if err := s.Scan(t.Context(), targets, func(r *results.Record) error {
-		if r.Status != results.StatusOK || r.Drain.End == "reset" {
+		if r.Status != results.StatusOK || d.Fast != strings.HasPrefix(r.TLS.Method, "fast") {
 			t.Errorf("%+v", r)
 		}
-		if r.Drain.End == "deadline" { // this machine is busy
+		switch {
+		case d.Fast && r.Timing.Drain > 200 || !d.Fast && r.Drain.End == "deadline": // this machine is busy
 			late++
+		case !d.Fast && r.Drain.End == "reset":
+			t.Errorf("%+v", r)
 		}
 		return nil
 	}); err != nil {
@@ -390,7 +408,7 @@ func TestScanResetsNobody(t *testing.T) {
 	if err := good.Server.Wait(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if resets := good.Server.Resets(); resets > late {
+	if resets := good.Server.Resets() - before; resets > late {
 		t.Errorf("%d resets, %d drains that were too late", resets, late)
 	}
 }

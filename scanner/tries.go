@@ -41,33 +41,53 @@ var errGone = errors.New("given up before it began")
 // shortage is waited out, what failed while this process did not run is tried
 // again, and a target that was cut for want of memory goes to the end of the line.
 // The worker that waits takes no other target, so that all of that also lowers the
-// number in flight.
+// number in flight. It returns early if the try goes on in steps.
 func (j *job) outlast(try func(*job) error) error {
-	for wait := minBackOff; ; wait = min(2*wait, maxBackOff) {
+	for {
 		if !j.scan.memory.enter(j.scan.turns) {
 			j.gone = true
 			return errGone
 		}
 		j.entered = true
-		began := time.Now()
+		j.tried = time.Now()
 		err := try(j)
-		j.leaveMemory()
-		switch code := codeOf(err); {
-		case err == errMemoryCut:
-			// Nothing is held of it while it waits.
-			j.shown = nil
-		case slices.Contains(pausable, code) && j.pauses < maxPauses && j.scan.clock.pausedSince(began):
-			j.pauses++
-		case code == dialer.CodeShortage:
-			pause(j.scan.ctx, wait)
-		default:
-			return err
+		if j.steps != nil {
+			return nil
 		}
-		if j.scan.ctx.Err() != nil {
-			j.gone = j.shown == nil
+		if !j.unsettled(err) {
 			return err
 		}
 	}
+}
+
+// unsettled reports whether what a try ended with is a failure of our own, when the
+// time has come to try again.
+//
+//go:noinline
+func (j *job) unsettled(err error) bool {
+	j.leaveMemory()
+	switch code := codeOf(err); {
+	case err == errMemoryCut:
+		// Nothing is held of it while it waits.
+		j.shown, j.showing = nil, nil
+	case j.paused(code):
+		j.pauses++
+	case code == dialer.CodeShortage:
+		j.backOff = min(max(2*j.backOff, minBackOff), maxBackOff)
+		pause(j.scan.ctx, j.backOff)
+	default:
+		return false
+	}
+	if j.scan.ctx.Err() != nil {
+		j.gone = j.shown == nil
+		return false
+	}
+	return true
+}
+
+// paused reports whether the present try may have failed for a pause of this process.
+func (j *job) paused(code dialer.Code) bool {
+	return slices.Contains(pausable, code) && j.pauses < maxPauses && j.scan.clock.pausedSince(j.tried)
 }
 
 // leaveMemory says that the job holds nothing of a peer's any more.
@@ -81,20 +101,39 @@ func (j *job) leaveMemory() {
 // try probes the present endpoint until it succeeds, another try would not mend its
 // failure, or the tries or the time are used up. What stays in shown is the try
 // that showed most.
-func (j *job) try() (err error) {
+func (j *job) try() error {
 	// What a shortage interrupted says nothing, nor does its time.
 	j.began, j.shown, j.retries = time.Now(), new(dialer.Handshake), 0
-	for h := j.shown; ; h = new(dialer.Handshake) {
+	j.showing = j.shown
+	return j.tries()
+}
+
+// tries makes the next try and those after it, and returns early if one goes on in
+// steps.
+func (j *job) tries() error {
+	for {
 		j.begin()
-		failure := j.landed(j.scan.Probe(j.flight, *j.endpoint, h))
-		if j.retries == 0 || failure == nil || len(h.Certificates) >= len(j.shown.Certificates) {
-			j.shown, err = h, failure
+		if j.beginSteps() {
+			return nil
 		}
-		if !j.again(failure) {
-			return err
+		if !j.another(j.landed(j.scan.Probe(j.flight, *j.endpoint, j.showing))) {
+			return j.err
 		}
-		j.retries++
 	}
+}
+
+// another notes how a try ended, and reports whether there is another, when its time
+// has come.
+func (j *job) another(failure error) bool {
+	if j.retries == 0 || failure == nil || len(j.showing.Certificates) >= len(j.shown.Certificates) {
+		j.shown, j.err = j.showing, failure
+	}
+	if !j.again(failure) {
+		return false
+	}
+	j.retries++
+	j.showing = new(dialer.Handshake)
+	return true
 }
 
 // begin begins a try.
@@ -117,7 +156,7 @@ func (j *job) share() time.Duration {
 //
 //go:noinline
 func (j *job) again(failure error) bool {
-	if j.retries >= j.scan.Retries || !slices.Contains(mendable, codeOf(failure)) {
+	if !j.isMendable(failure) {
 		return false
 	}
 	left := j.scan.timeout() - time.Since(j.began)
@@ -128,6 +167,11 @@ func (j *job) again(failure error) bool {
 	ctx, cancel := context.WithTimeout(j.scan.ctx, left-retryPause)
 	defer cancel()
 	return ctx.Err() == nil && j.scan.turn(ctx) == nil
+}
+
+// isMendable reports whether another try may be made after a failure.
+func (j *job) isMendable(failure error) bool {
+	return j.retries < j.scan.Retries && slices.Contains(mendable, codeOf(failure))
 }
 
 // landed ends the present flight, and says what its error means.

@@ -179,8 +179,8 @@ func checkCase(t *testing.T, c dialertest.Case, r *results.Record) {
 	if want.Certificate && r.Certificate == nil {
 		t.Errorf("%s: no certificate", c.Name)
 	}
-	if r.TLS != nil && r.TLS.ClientCertRequired != want.ClientCertRequired {
-		t.Errorf("%s: client_cert_required %v", c.Name, r.TLS.ClientCertRequired)
+	if r.TLS != nil && r.TLS.RequiresClientCert() != want.ClientCertRequired {
+		t.Errorf("%s: client_cert_required %v", c.Name, r.TLS.RequiresClientCert())
 	}
 	for _, f := range want.Findings {
 		if !slices.Contains(r.Findings, results.Finding(f)) {

@@ -31,7 +31,7 @@ func TestEnumeration(t *testing.T) {
 		"weak":        {func(r *results.Record, _ *policy.Policy) { r.Findings = []results.Finding{results.WeakCipher} }, policy.Warn, "weak cipher (TLS_RSA_WITH_RC4_128_MD5)"},
 		"compression": {func(r *results.Record, _ *policy.Policy) { r.Findings = []results.Finding{results.Compression} }, policy.Warn, "CRIME"},
 		"post-quantum": {func(r *results.Record, p *policy.Policy) {
-			r.TLS.PostQuantum, p.RequirePQ = false, true
+			r.TLS.PostQuantum, p.RequirePQ = new(false), true
 			r.Enumeration.Groups = []results.EnumeratedGroups{{Version: "1.3", Groups: []string{"X25519MLKEM768"}}}
 		}, policy.OK, ""},
 	} {

@@ -131,7 +131,7 @@ func (p *Policy) Judge(r *results.Record, now time.Time) Verdict {
 // refused for want of a client certificate does not.
 func isChecked(r *results.Record) bool {
 	return r.Status == results.StatusOK && r.Certificate != nil && r.TLS != nil &&
-		(r.TLS.KeyProved || r.TLS.Method == "handshake" && !r.TLS.ClientCertRequired)
+		(r.TLS.KeyProved || r.TLS.Method == "handshake" && !r.TLS.RequiresClientCert())
 }
 
 // none is the expectation of targets that have none.
@@ -183,7 +183,7 @@ func (j *judgement) handshake(t *results.TLS) {
 	// for what was agreed on. A hand-made hello says nothing of the group that a
 	// client would get unless the server went so far as to name one.
 	offered := j.record.Enumeration != nil && j.record.Enumeration.PostQuantum()
-	if j.policy.RequirePQ && !t.PostQuantum && !offered && (t.Method == "handshake" || t.KeyExchange != "") {
+	if j.policy.RequirePQ && t.PostQuantum != nil && !*t.PostQuantum && !offered && (t.Method == "handshake" || t.KeyExchange != "") {
 		j.report(Code(results.NotPostQuantum), func() string { return describe(results.NotPostQuantum, j.record) })
 	}
 }

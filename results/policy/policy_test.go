@@ -227,7 +227,7 @@ func TestShortLivedCertificates(t *testing.T) {
 
 func TestHandshakeRequirements(t *testing.T) {
 	withoutPQ := only(t, "good", "www.example.com")
-	withoutPQ.TLS.PostQuantum, withoutPQ.TLS.KeyExchange = false, "X25519"
+	withoutPQ.TLS.PostQuantum, withoutPQ.TLS.KeyExchange = new(false), "X25519"
 	for _, test := range []struct {
 		file, host, least string
 		pq                bool
@@ -298,14 +298,14 @@ func TestKeyMustBeProved(t *testing.T) {
 		tls  results.TLS
 		want policy.Level
 	}{
-		"proved":                        {results.TLS{Method: "handshake", KeyProved: true, ClientCertRequired: true}, policy.OK},
+		"proved":                        {results.TLS{Method: "handshake", KeyProved: true, ClientCertRequired: new(true)}, policy.OK},
 		"completed, as it was recorded": {results.TLS{Method: "handshake"}, policy.OK},
-		"refused, as it was recorded":   {results.TLS{Method: "handshake", ClientCertRequired: true}, policy.Unchecked},
+		"refused, as it was recorded":   {results.TLS{Method: "handshake", ClientCertRequired: new(true)}, policy.Unchecked},
 		"only its certificate was read": {results.TLS{Method: "hello13"}, policy.Unchecked},
 		"no handshake is in the record": {results.TLS{}, policy.Unchecked},
 	} {
 		r := *only(t, "good", "www.example.com")
-		test.tls.Version, test.tls.Cipher, test.tls.PostQuantum = r.TLS.Version, r.TLS.Cipher, true
+		test.tls.Version, test.tls.Cipher, test.tls.PostQuantum = r.TLS.Version, r.TLS.Cipher, new(true)
 		r.TLS = &test.tls
 		p := policy.Default()
 		var pinned policy.Expectation

@@ -204,17 +204,24 @@ func (c *card) handshake(out *bufio.Writer, t *results.TLS) {
 	}
 	c.line(out, "protocol", results.Visible(text), "")
 	if t.KeyExchange != "" {
-		group := results.Visible(t.KeyExchange) + ", not post-quantum"
-		if t.PostQuantum {
-			group = results.Visible(t.KeyExchange) + ", post-quantum"
+		group := results.Visible(t.KeyExchange)
+		switch {
+		case t.IsPostQuantum():
+			group += ", post-quantum"
+		case t.PostQuantum != nil:
+			group += ", not post-quantum"
 		}
 		c.line(out, "group", group, "")
 	}
 	switch {
-	case t.ClientCertRequired:
+	case t.RequiresClientCert():
 		c.line(out, "client", "a certificate is required", "")
 	case t.ClientCertRequested:
-		c.line(out, "client", "a certificate is asked for, and not required", "")
+		text := "a certificate is asked for"
+		if t.ClientCertRequired != nil {
+			text += ", and not required"
+		}
+		c.line(out, "client", text, "")
 	}
 	if !t.KeyProved {
 		c.line(out, "proof", "the server did not prove that it holds the key", colors[policy.Warn])

@@ -41,7 +41,14 @@ func WriteSummary(w io.Writer, s *results.Summary, o Options) error {
 		for _, n := range s.ByVersion {
 			handshakes += n
 		}
-		t.line("versions", fmt.Sprintf("post-quantum %d (%s); ", s.PostQuantum, percent(s.PostQuantum, handshakes)), counts(s.ByVersion), handshakes)
+		opening := ""
+		if s.KeyExchanges > 0 {
+			opening = fmt.Sprintf("post-quantum %d (%s); ", s.PostQuantum, percent(s.PostQuantum, s.KeyExchanges))
+		}
+		if s.SupportsTLS13 > 0 {
+			opening += fmt.Sprintf("1.3 too %d (%s); ", s.SupportsTLS13, percent(s.SupportsTLS13, handshakes))
+		}
+		t.line("versions", opening, counts(s.ByVersion), handshakes)
 		t.line("issuers", "", counts(s.ByIssuer), certificates)
 		t.expiry(&s.ByExpiry)
 	}

@@ -257,7 +257,7 @@ func version(v *policy.Verdict, full bool) string {
 	switch {
 	case full && t.KeyExchange != "":
 		return s + " " + results.Visible(t.KeyExchange)
-	case t.PostQuantum:
+	case t.IsPostQuantum():
 		return s + " PQ"
 	}
 	return s

@@ -39,7 +39,7 @@ func verdict(t scanner.Target, at time.Time) *policy.Verdict {
 		NotBefore: at, NotAfter: at.AddDate(0, 3, 0), DNSNames: []string{t.Text}, SerialNumber: "04" + strings.Repeat("ab", 17),
 		PublicKey: certificate.PublicKey{Algorithm: "ECDSA", Bits: 256, Curve: "P-256"}, FingerprintSHA256: fmt.Sprintf("%064x", t.Line),
 	}
-	r.TLS = &results.TLS{Version: "1.3", Cipher: "TLS_AES_128_GCM_SHA256", KeyExchange: "X25519MLKEM768", PostQuantum: true, KeyProved: true, Method: "handshake"}
+	r.TLS = &results.TLS{Version: "1.3", Cipher: "TLS_AES_128_GCM_SHA256", KeyExchange: "X25519MLKEM768", PostQuantum: new(true), KeyProved: true, Method: "handshake"}
 	r.Verification = &results.Verification{Trusted: true, NameMatch: true, ChainLength: 2}
 	v := policy.Default().Judge(r, at)
 	return &v

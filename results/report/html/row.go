@@ -145,7 +145,7 @@ func version(v string) string {
 
 // group is the key exchange, with what people look for in it.
 func group(t *results.TLS) string {
-	if t.PostQuantum {
+	if t.IsPostQuantum() {
 		return text(t.KeyExchange) + " · post-quantum"
 	}
 	return text(t.KeyExchange)
