@@ -72,6 +72,9 @@ var elsewhere = func() map[string]string {
 // does not have.
 func elsewhereOf(command string) func(string) string {
 	return func(word string) string {
+		if word == "--fast" {
+			return "a fast scan has no server prove its key, so that nothing could pass: leave it out. (certsweep --fast scans.)"
+		}
 		if name, ok := strings.CutPrefix(word, "--"); ok {
 			for _, other := range commands() {
 				if other.describe == nil || other.name == command {

@@ -44,6 +44,7 @@ type Options struct {
 	MaxTLS          Version
 	NoPQ            bool
 	NoRescue        bool
+	Fast            bool
 	AllCertificates bool
 	Cert            string
 	Key             string
@@ -106,6 +107,10 @@ func (o *Options) Validate(c *flags.Command) error {
 		return process.Usage("--min-tls %s is above --max-tls %s", &o.MinTLS, &o.MaxTLS)
 	case o.Key != "" && o.Cert == "":
 		return process.Usage("--key needs --cert")
+	case o.Fast && o.Cert != "":
+		return process.Usage("--fast and --cert exclude each other: a client certificate is shown in a handshake, which --fast does not go on with")
+	case o.Fast && (o.Survey.Enumerate != 0 || o.Survey.Fingerprint || o.AllCertificates):
+		return process.Usage("--fast asks for one certificate with one connection: leave out --enumerate, --fingerprint and --all-certificates, or leave out --fast")
 	case o.Revocation && o.Trust == "none":
 		return process.Usage("--revocation and --trust none exclude each other: only the issuers of trusted chains are asked")
 	case len(o.Files) == 0 && len(o.Targets) == 0 && c.Changed("target"):

@@ -3,6 +3,7 @@
 package scan
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"iter"
@@ -83,6 +84,7 @@ func (o *Options) Scanner() (*scanner.Scanner, *dialer.Dialer, error) {
 		PublicOnly:      o.PublicOnly,
 		AllCertificates: o.AllCertificates,
 		NoRescue:        o.NoRescue,
+		Fast:            o.Fast,
 		ConnectTimeout:  time.Duration(o.ConnectTimeout),
 		DrainTimeout:    o.drain(),
 		DrainBytes:      int64(o.DrainBytes),
@@ -101,6 +103,14 @@ func (o *Options) Scanner() (*scanner.Scanner, *dialer.Dialer, error) {
 		PerHost:  o.PerHost,
 
 		Revocation: o.checker(d),
+	}
+	if o.Fast {
+		s.Begin = func(ctx context.Context, e *dialer.Endpoint, h *dialer.Handshake) scanner.Steps {
+			if g := d.Begin(ctx, e, h); g != nil {
+				return g
+			}
+			return nil
+		}
 	}
 	if o.AllIPs {
 		s.Lookup = d.Lookup
