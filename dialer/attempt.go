@@ -32,6 +32,7 @@ type attempt struct {
 	start    time.Time // of the phase
 	sentCert bool      // and got one
 	classic  bool      // it offers no post-quantum group
+	plain    bool      // it offers no application protocol
 }
 
 // newAttempt returns the attempt at an endpoint's address that h has.
@@ -91,6 +92,7 @@ func (a *attempt) end(ctx context.Context, err error) *Error {
 	if err != nil {
 		if a.phase == PhaseHandshake {
 			a.h.Timing.Handshake = time.Since(a.start)
+			a.h.answered = a.wasAnswered()
 		}
 		failure = a.failure(ctx, err)
 	}
@@ -107,6 +109,11 @@ func (a *attempt) end(ctx context.Context, err error) *Error {
 	}
 	return failure
 }
+
+// wasAnswered reports whether a ServerHello came, before the handshake ended.
+//
+//go:noinline
+func (a *attempt) wasAnswered() bool { return a.tls != nil && a.tls.ConnectionState().Version != 0 }
 
 // part notes what a handshake that is complete showed, and drains the connection.
 //
@@ -248,6 +255,9 @@ func (c *client) take(a *attempt) {
 	// Not the proof of the connection before: TLS 1.3 logs secrets before the
 	// server has shown anything.
 	c.config.KeyLogWriter = c.keyLog
+	if c.config.NextProtos = a.d.base.NextProtos; a.plain {
+		c.config.NextProtos = nil
+	}
 	if c.config.ServerName = a.h.ServerName; c.config.ServerName == "" {
 		// An address is never sent as a name (RFC 6066 §3), and an empty
 		// ServerName would be filled in by tls.Dialer.

@@ -45,7 +45,7 @@ func TestNetDialer(t *testing.T) {
 	}{
 		{"good", 1, "", "", patience},
 		{"starttls-smtp", 1, "", "", patience},
-		{"eof-after-hello", 6, PhaseHandshake, CodeEOF, patience},
+		{"eof-after-hello", 5, PhaseHandshake, CodeEOF, patience},
 		{"refused", 1, PhaseConnect, CodeRefused, patience},
 		{"silent", 2, PhaseHandshake, CodeTimeout, impatience},
 	} {

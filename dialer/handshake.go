@@ -52,6 +52,9 @@ type Handshake struct {
 	// HelloIntolerant says that the server answered no hello with a post-quantum
 	// key share, which takes two segments, and completed the handshake without.
 	HelloIntolerant bool
+	// ALPNRefused says that the server refused every application protocol that was
+	// offered, and the handshake is one that offered none.
+	ALPNRefused bool
 	// PostQuantumOffered says that the hello which these fields are from
 	// offered a post-quantum group, so that its absence is the server's doing.
 	PostQuantumOffered bool
@@ -92,6 +95,8 @@ type Handshake struct {
 
 	Drain  Drain
 	Timing Timing
+
+	answered bool // a ServerHello came to crypto/tls
 }
 
 // Timing holds how long the steps of a probe took; a step that was not reached

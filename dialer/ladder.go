@@ -35,6 +35,11 @@ func (d *Dialer) climb(ctx context.Context, e *Endpoint, h *Handshake, failure *
 	if len(h.Certificates) > 0 || failure.Phase != PhaseHandshake || ctx.Err() != nil {
 		return failure
 	}
+	if failure.Alert == alertNoApplicationProtocol && len(d.base.NextProtos) > 0 {
+		if err, ok := d.withoutProtocols(ctx, e, h); ok {
+			return err
+		}
+	}
 	named := h.ServerName != ""
 	if named && refusesName(failure) {
 		if err, ok := d.nameless(ctx, e, h, failure); ok {
@@ -46,12 +51,26 @@ func (d *Dialer) climb(ctx context.Context, e *Endpoint, h *Handshake, failure *
 	switch {
 	case len(h.Certificates) > 0:
 		return d.askSmaller(ctx, e, h, err)
-	case named && err == failure && !d.NoRescue && mayRefuseName(failure):
-		if err, ok := d.nameless(ctx, e, h, failure); ok {
-			return err
-		}
+	case named && err == failure && !d.NoRescue && !h.answered && mayRefuseName(failure):
+		return d.namelessByHand(ctx, e, h, failure)
 	}
 	return err
+}
+
+// withoutProtocols asks again without an application protocol, if those that were
+// offered are what the server refused (RFC 7301 §3.2). ok is false if that shows
+// nothing either.
+func (d *Dialer) withoutProtocols(ctx context.Context, e *Endpoint, h *Handshake) (err *Error, ok bool) {
+	plain := Handshake{Addr: h.Addr, ServerName: h.ServerName, Timing: Timing{Resolve: h.Timing.Resolve}}
+	a := d.newAttempt(ctx, e, &plain)
+	a.plain = true
+	err = a.run(ctx)
+	if err != nil && len(plain.Certificates) == 0 && err.Code != CodeShortage {
+		return err, false
+	}
+	plain.ALPNRefused = true
+	*h = plain
+	return err, true
 }
 
 // refusesName reports whether a server's alert is about the name that it was asked
@@ -102,13 +121,37 @@ func (d *Dialer) nameless(ctx context.Context, e *Endpoint, h *Handshake, failur
 	return failure, false
 }
 
+// namelessByHand asks again without a server name, by hand first: that hello has
+// most suites, and who refuses everything is asked but once. Who answers it may
+// complete a handshake without the name.
+func (d *Dialer) namelessByHand(ctx context.Context, e *Endpoint, h *Handshake, failure *Error) *Error {
+	if ctx.Err() != nil {
+		return failure
+	}
+	nameless := Handshake{Addr: h.Addr, Timing: Timing{Resolve: h.Timing.Resolve}}
+	err := d.rescue(ctx, e, &nameless, failure, 1)
+	if len(nameless.Certificates) == 0 {
+		return err
+	}
+	*h = nameless
+	if ctx.Err() != nil || !d.speaks(h) {
+		return err
+	}
+	whole := Handshake{Addr: h.Addr, Timing: Timing{Resolve: h.Timing.Resolve}}
+	again := d.newAttempt(ctx, e, &whole).run(ctx)
+	if again == nil || len(whole.Certificates) > 0 || again.Code == CodeShortage {
+		*h, err = whole, again
+	}
+	return err
+}
+
 // askSmaller asks crypto/tls again if what it is that the server did not like may
 // be the size of its hello: with a post-quantum share it takes two segments, and
 // the hello by hand that was answered takes one. What then completes is the
 // handshake of a server that does not bear what browsers send.
 func (d *Dialer) askSmaller(ctx context.Context, e *Endpoint, h *Handshake, failure *Error) *Error {
 	rungs := d.rungsAfter(failure)
-	if !d.offersPostQuantum || len(rungs) == 0 || h.Method != MethodHello13 && h.Method != rungs[0].method || !mayBeSize(failure) || ctx.Err() != nil || !d.speaks(h) {
+	if !d.offersPostQuantum || h.answered || len(rungs) == 0 || h.Method != MethodHello13 && h.Method != rungs[0].method || !mayBeSize(failure) || ctx.Err() != nil || !d.speaks(h) {
 		return failure
 	}
 	// Whoever answers now what it did not before is flaky, which is the caller's to
@@ -193,12 +236,19 @@ func (d *Dialer) rescue(ctx context.Context, e *Endpoint, h *Handshake, failure 
 		return d.askSSL2(ctx, e, h, failure)
 	}
 	rungs := d.rungsAfter(failure)
-	last := failure
+	said, last := refusals{handshake: failure}, failure
 	for i := range rungs[:min(most, len(rungs))] {
+		if i == 1 {
+			rungs = said.order(rungs)
+		}
+		if said.spares(&rungs[i]) {
+			continue
+		}
 		failed := d.climbTo(ctx, e, h, failure, &rungs[i])
 		if failed == nil {
 			return failure
 		}
+		said.note(&rungs[i], failed)
 		switch last = failed; failed.Code {
 		case CodeShortage:
 			return failed

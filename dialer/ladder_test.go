@@ -98,9 +98,9 @@ func TestLimitsBindEveryHello(t *testing.T) {
 		"no limit":           {WideConfig(), 0, MethodHello13, tls.VersionTLS13, true, 3},
 		"up to TLS 1.2":      {limited(0, tls.VersionTLS12), 0, MethodHello13, tls.VersionTLS12, false, 2},
 		"1.2 despite 1.3":    {WideConfig(), tls.VersionTLS12, MethodHello13, tls.VersionTLS12, true, 3},
-		"1.3 only, beyond":   {limited(0, tls.VersionTLS12), tls.VersionTLS13, "", 0, false, 8},
+		"1.3 only, beyond":   {limited(0, tls.VersionTLS12), tls.VersionTLS13, "", 0, false, 6},
 		"from TLS 1.3":       {limited(tls.VersionTLS13, 0), 0, MethodHello13, tls.VersionTLS13, true, 3},
-		"TLS 1.2, not taken": {limited(tls.VersionTLS13, 0), tls.VersionTLS12, "", 0, false, 4},
+		"TLS 1.2, not taken": {limited(tls.VersionTLS13, 0), tls.VersionTLS12, "", 0, false, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var hellos atomic.Int32

@@ -43,6 +43,7 @@ const (
 	// not found out; or the server staples that its issuer does not know.
 	RevocationUnknown Finding = "revocation_unknown"
 	HelloIntolerant   Finding = "hello_intolerant"
+	ALPNRefused       Finding = "alpn_refused"
 	// These need an [Enumeration].
 	NoServerPreference     Finding = "no_server_preference"
 	Compression            Finding = "compression"
@@ -56,7 +57,7 @@ func Findings() []Finding {
 	return []Finding{
 		Expired, NotYetValid, ExpiresSoon, Untrusted, SelfSigned, IncompleteChain, ChainExpired, ChainExpiresSoon,
 		NameMismatch, NoNames, WeakKey, WeakSignature, OldProtocol, WeakCipher, NotPostQuantum, LongValidity, Malformed, Unsupported,
-		Revoked, StapleMissing, RevocationUnknown, HelloIntolerant,
+		Revoked, StapleMissing, RevocationUnknown, HelloIntolerant, ALPNRefused,
 		NoServerPreference, Compression, InsecureRenegotiation, NoFallbackSCSV, NoExtendedMasterSecret,
 	}
 }

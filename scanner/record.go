@@ -104,6 +104,9 @@ func (c *Recorder) describe(r *results.Record, t *Target, h *dialer.Handshake) (
 	if h.HelloIntolerant {
 		observed = append(observed, results.HelloIntolerant)
 	}
+	if h.ALPNRefused {
+		observed = append(observed, results.ALPNRefused)
+	}
 	r.Findings = results.Find(r, parsed, slices.Concat(d.verdict, observed), h.PostQuantumOffered)
 	paths = append(paths, d.path(parsed))
 	if h.Alternates == nil {

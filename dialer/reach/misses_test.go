@@ -8,7 +8,6 @@ const (
 	missNoSuite   = "the suite is not offered: it shows no certificate, or to known users only, or was never assigned"
 	missSchedule  = "TLS 1.3 with an algorithm that is not there: the certificate comes encrypted"
 	missSilence   = "a time-out: there is no time left for another hello"
-	missNamed     = "without the name it refuses the suites of crypto/tls in the same words: no hello by hand is sent without it"
 	missExtension = "it bears no extension at all; the TLS 1.0 hello has its groups, without which there is no ECDHE"
 )
 
@@ -37,7 +36,6 @@ var reachMisses = map[string]string{
 	"scripted: TLCP (GB/T 38636), whose version TLS does not have":  "TLCP has a version number of its own, which a TLS ServerHello cannot have",
 
 	"intolerant: silence answers a version above TLS 1.0":                       missSilence,
-	"intolerant: handshake_failure answers the server's name":                   missNamed,
 	"intolerant: reset answers any extension but the server's name":             missExtension,
 	"intolerant: decode_error answers any extension but the server's name":      missExtension,
 	"intolerant: handshake_failure answers any extension but the server's name": missExtension,

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"errors"
 	"net"
 	"slices"
 	"sync"
@@ -110,13 +109,17 @@ func TestNameRefused(t *testing.T) {
 		"internal_error for any name": {suite: reachSuite12, choose: ifNamed(internalError), server: reachName,
 			asked: []string{reachName, ""}, got: true, method: "handshake", status: "protocol"},
 		"internal_error always": {suite: reachSuite12, choose: always(internalError), server: reachName,
-			asked: []string{reachName, "", reachName, reachName, reachName, reachName}, sent: reachName, status: "alert internal_error"},
+			asked: []string{reachName, "", reachName, reachName, reachName}, sent: reachName, status: "alert internal_error"},
 		"another alert for any name": {suite: reachSuite12, choose: ifNamed(handshakeFailure), server: reachName,
-			asked: []string{reachName, reachName, reachName, reachName, reachName, ""}, got: true, method: "handshake", status: "protocol"},
+			asked: []string{reachName, reachName, reachName, reachName, "", ""}, got: true, method: "handshake", status: "protocol"},
+		"another alert for any name, a suite of its own": {suite: own, choose: ifNamed(handshakeFailure), server: reachName,
+			asked: []string{reachName, reachName, reachName, reachName, ""}, got: true, method: "hello13", status: "alert handshake_failure"},
+		"another alert always": {suite: reachSuite12, choose: always(handshakeFailure), server: reachName,
+			asked: []string{reachName, reachName, reachName, reachName, ""}, sent: reachName, status: "alert handshake_failure"},
 		"wants a name, and the endpoint has none": {suite: reachSuite12, choose: unlessNamed(unrecognizedName),
 			asked: []string{""}, status: "alert unrecognized_name"},
 		"internal_error without a name, and the endpoint has none": {suite: reachSuite12, choose: unlessNamed(internalError),
-			asked: []string{"", "", "", "", ""}, status: "alert internal_error"},
+			asked: []string{"", "", "", ""}, status: "alert internal_error"},
 		"wants a name that shall not be sent": {suite: reachSuite12, choose: unlessNamed(unrecognizedName), server: reachName, noSNI: true,
 			asked: []string{""}, status: "alert unrecognized_name"},
 		"a suite of its own, and a name that shall not be sent": {suite: own, choose: always(0), server: reachName, noSNI: true,
@@ -146,7 +149,7 @@ func TestNameRefused(t *testing.T) {
 }
 
 // TestNoApplicationProtocol has a server refuse the protocols that a scan is
-// told to offer: its certificate comes by a hello without any.
+// told to offer: the handshake is then one without any.
 func TestNoApplicationProtocol(t *testing.T) {
 	cert := dialertest.SelfSigned(dialertest.Leaf{DNSNames: []string{reachName}})
 	server := dialertest.NewTLS(&tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"acme-tls/1"}})
@@ -157,14 +160,13 @@ func TestNoApplicationProtocol(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), reachPatience)
 	defer cancel()
 	h, err := probe(&d, ctx, dialer.Endpoint{Host: "127.0.0.1", Port: server.Addr().Port(), ServerName: reachName})
-	failed, ok := errors.AsType[*dialer.Error](err)
-	if !ok || failed.Code != dialer.CodeAlert || failed.Alert != 120 {
-		t.Errorf("got %v, want the alert no_application_protocol", err)
+	if err != nil || !h.ALPNRefused {
+		t.Errorf("%v, ALPN refused %v", err, h.ALPNRefused)
 	}
-	if h.Method != "hello13" || h.ALPN != "" || !slices.EqualFunc(h.Certificates, cert.Certificate, bytes.Equal) {
+	if h.Method != "handshake" || h.ALPN != "" || !slices.EqualFunc(h.Certificates, cert.Certificate, bytes.Equal) {
 		t.Errorf("got %d certificates by %q, ALPN %q", len(h.Certificates), h.Method, h.ALPN)
 	}
-	if d.Rescues() != 1 || server.Accepted() != 2 {
+	if d.Rescues() != 0 || server.Accepted() != 2 {
 		t.Errorf("%d hellos by hand, %d connections", d.Rescues(), server.Accepted())
 	}
 }

@@ -43,7 +43,7 @@ var codes = []Code{
 	Code(results.StapleMissing), CodeUnchecked, CodeChanged, Code(results.WeakKey), Code(results.WeakSignature),
 	Code(results.OldProtocol), Code(results.WeakCipher), Code(results.ExpiresSoon), Code(results.ChainExpiresSoon),
 	Code(results.RevocationUnknown), Code(results.NoNames), Code(results.NotPostQuantum), Code(results.LongValidity), Code(results.Unsupported),
-	Code(results.HelloIntolerant), Code(results.Compression), Code(results.InsecureRenegotiation), Code(results.NoFallbackSCSV), Code(results.NoExtendedMasterSecret),
+	Code(results.HelloIntolerant), Code(results.ALPNRefused), Code(results.Compression), Code(results.InsecureRenegotiation), Code(results.NoFallbackSCSV), Code(results.NoExtendedMasterSecret),
 	Code(results.NoServerPreference),
 }
 

@@ -29,6 +29,7 @@ var descriptions = map[Code]string{
 	Code(results.StapleMissing):          "The certificate demands a stapled OCSP response, and none that counts came",
 	Code(results.RevocationUnknown):      "It could not be found out whether a certificate of the chain was revoked",
 	Code(results.HelloIntolerant):        "The server does not bear a ClientHello of two segments, as browsers send it",
+	Code(results.ALPNRefused):            "The server refuses the application protocols that were offered",
 	Code(results.NoServerPreference):     "The client decides which cipher suite is chosen",
 	Code(results.Compression):            "TLS compression is accepted",
 	Code(results.InsecureRenegotiation):  "Renegotiation is not secure",

@@ -129,6 +129,8 @@ func describe(f results.Finding, r *results.Record) string {
 		return describeStaple(t.OCSP)
 	case results.HelloIntolerant:
 		return "does not bear a ClientHello of two segments, as browsers send it: update what reads it first, the server or a middlebox"
+	case results.ALPNRefused:
+		return "refuses every application protocol of --alpn (no_application_protocol): enable one of them, or offer what it speaks"
 	case results.NoServerPreference, results.Compression, results.InsecureRenegotiation, results.NoFallbackSCSV, results.NoExtendedMasterSecret:
 		return describeAccepted(f)
 	case results.Unsupported:

@@ -74,7 +74,7 @@ func Default() *Policy {
 	for _, finding := range []results.Finding{
 		results.WeakKey, results.WeakSignature, results.OldProtocol, results.WeakCipher,
 		results.ExpiresSoon, results.ChainExpiresSoon, results.LongValidity, results.RevocationUnknown,
-		results.Compression, results.InsecureRenegotiation, results.HelloIntolerant,
+		results.Compression, results.InsecureRenegotiation, results.HelloIntolerant, results.ALPNRefused,
 	} {
 		p.Levels[Code(finding)] = Warn
 	}

@@ -341,7 +341,7 @@ func TestParseCodes(t *testing.T) {
 	for list, hint := range map[string]string{
 		"weak-keys":   "did you mean weak_key?",
 		"expird":      "did you mean expired?",
-		"everything":  "the codes are chain_expired",
+		"everything":  "the codes are alpn_refused",
 		"weak_key,,x": "has an empty part",
 		"":            "has an empty part",
 	} {
