@@ -46,19 +46,11 @@ func (e *environment) scan(args []string) error {
 	if err := checkCollisions(o.inputs(), []usedFile{{"--output", o.output}, {"--summary", o.summary}}); err != nil {
 		return err
 	}
-	in, err := o.OpenInput(e.stop, e.stdin, term.IsTerminal(int(e.stdin.Fd())))
+	in, err := e.openScanned(o)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	if o.Strict {
-		if err := in.CheckStrictly(e.stop); err != nil {
-			return err
-		}
-	}
-	if o.resume && !in.Countable {
-		return usageError("--resume reads the list twice: name its files instead of standard input or a pipe")
-	}
 	s, d, err := e.newScanner(o)
 	if err != nil {
 		return err
@@ -96,6 +88,25 @@ func (e *environment) scan(args []string) error {
 		in.Remarks.Tell(e.stderr)
 	}
 	return err
+}
+
+// openScanned opens what names the targets of a scan. On success Close has to be called.
+func (e *environment) openScanned(o *options) (*scan.Input, error) {
+	in, err := o.OpenInput(e.stop, e.stdin, term.IsTerminal(int(e.stdin.Fd())))
+	if err != nil {
+		return nil, err
+	}
+	if o.Strict {
+		err = in.CheckStrictly(e.stop)
+	}
+	if err == nil && o.resume && !in.Countable {
+		err = usageError("--resume reads the list twice: name its files instead of standard input or a pipe")
+	}
+	if err != nil {
+		in.Close()
+		return nil, err
+	}
+	return in, nil
 }
 
 // inform answers --help, -h and --version.

@@ -134,10 +134,7 @@ func describe(f results.Finding, r *results.Record) string {
 	case results.NoServerPreference, results.Compression, results.InsecureRenegotiation, results.NoFallbackSCSV, results.NoExtendedMasterSecret:
 		return describeAccepted(f)
 	case results.Unsupported:
-		if c.ParseError == "" && v != nil {
-			return "the chain could not be verified: " + strings.TrimPrefix(v.Error, "could not be checked: ")
-		}
-		return fmt.Sprintf("the certificate could not be verified: its key (%s) is of a kind that Go does not know", key(c.PublicKey))
+		return describeUnsupported(c, v)
 	case results.Malformed:
 		if c.ParseError == "" {
 			return "malformed certificate in the chain above the leaf: serve another chain"
@@ -145,6 +142,14 @@ func describe(f results.Finding, r *results.Record) string {
 		return fmt.Sprintf("malformed certificate (%s): reissue it", c.ParseError)
 	}
 	return strings.ReplaceAll(string(f), "_", " ")
+}
+
+// describeUnsupported says what kept the chain from being verified.
+func describeUnsupported(c *certificate.Certificate, v *results.Verification) string {
+	if c.ParseError == "" && v != nil {
+		return "the chain could not be verified: " + strings.TrimPrefix(v.Error, "could not be checked: ")
+	}
+	return fmt.Sprintf("the certificate could not be verified: its key (%s) is of a kind that Go does not know", key(c.PublicKey))
 }
 
 // describeChain says what the dates above the leaf mean.

@@ -125,6 +125,11 @@ func (o *Options) Validate(c *flags.Command) error {
 	if err := o.checkProxy(); err != nil {
 		return err
 	}
+	return o.readValues()
+}
+
+// readValues reads the values that have a form of their own.
+func (o *Options) readValues() error {
 	if o.SNI != "" {
 		name, err := dialer.ParseHost(o.SNI)
 		if err != nil {

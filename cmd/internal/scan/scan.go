@@ -44,25 +44,9 @@ func KnownAttribute(key string) error {
 
 // Scanner builds the scanner that the flags describe, and the dialer it has.
 func (o *Options) Scanner() (*scanner.Scanner, *dialer.Dialer, error) {
-	config := dialer.WideConfig()
-	config.NextProtos = o.ALPN
-	if o.MinTLS != 0 {
-		config.MinVersion = uint16(o.MinTLS)
-	}
-	config.MaxVersion = uint16(o.MaxTLS)
-	if o.NoPQ {
-		config.CurvePreferences = dialer.ClassicGroups()
-	}
-	if o.Cert != "" {
-		key := o.Key
-		if key == "" {
-			key = o.Cert
-		}
-		pair, err := tls.LoadX509KeyPair(o.Cert, key)
-		if err != nil {
-			return nil, nil, process.Usage("--cert: %w", err)
-		}
-		config.Certificates = []tls.Certificate{pair}
+	config, err := o.tlsConfig()
+	if err != nil {
+		return nil, nil, err
 	}
 	verifier, err := o.Verifier()
 	if err != nil {
@@ -117,4 +101,29 @@ func (o *Options) Scanner() (*scanner.Scanner, *dialer.Dialer, error) {
 	}
 	o.Survey.apply(d, s)
 	return s, d, nil
+}
+
+// tlsConfig is what is offered in a handshake.
+func (o *Options) tlsConfig() (*tls.Config, error) {
+	config := dialer.WideConfig()
+	config.NextProtos = o.ALPN
+	if o.MinTLS != 0 {
+		config.MinVersion = uint16(o.MinTLS)
+	}
+	config.MaxVersion = uint16(o.MaxTLS)
+	if o.NoPQ {
+		config.CurvePreferences = dialer.ClassicGroups()
+	}
+	if o.Cert != "" {
+		key := o.Key
+		if key == "" {
+			key = o.Cert
+		}
+		pair, err := tls.LoadX509KeyPair(o.Cert, key)
+		if err != nil {
+			return nil, process.Usage("--cert: %w", err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return config, nil
 }
