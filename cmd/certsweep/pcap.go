@@ -79,13 +79,13 @@ func (o *pcapOptions) command() *flags.Command {
 
 func (o *pcapOptions) flags() []flags.Flag {
 	own := []flags.Flag{
-		{Name: "keylog", Argument: "FILE", To: &o.keylog, Kind: flags.File, Common: scan.OfPcap, Text: "secrets of TLS 1.3, as browsers write them for `SSLKEYLOGFILE`"},
+		{Name: "keylog", Argument: "FILE", To: &o.keylog, Kind: flags.File, Common: scan.OfPcap, Text: "TLS 1.3 secrets, as browsers write them for `SSLKEYLOGFILE`"},
 		{Name: "unique", To: &o.unique, Common: scan.OfPcap, Text: "one record for each server, port, name and certificate, at the end",
 			More: "`capture.seen` counts the connections."},
 		{Name: "clients", To: &o.clients, Common: scan.OfPcap, Text: "add the certificates that clients showed"},
 		{Name: "fingerprint", To: &o.Survey.Fingerprint, Text: "add JA3 of the client and JA3S of the server"},
 		{Name: "as-of", Argument: "WHEN", To: &o.asOf, Common: scan.OfPcap, Text: "judge dates as of the `capture`, `now`, or a time such as 2026-11-26T12:00:00Z"},
-		{Name: "idle", Argument: "D", To: &o.idle, Text: "how long a connection may be without a packet, by the packets' time"},
+		{Name: "idle", Argument: "D", To: &o.idle, Text: "how long a connection may be without a packet, by the packets' own time"},
 		{Name: "max-buffered-per-connection", Argument: "SIZE", To: &o.perConnection, Text: "maximum memory for one connection"},
 		{Name: "max-buffered-total", Argument: "SIZE", To: &o.total, Text: "maximum memory for all connections; the one longest without a packet is given up first"},
 		{Name: "max-memory", Argument: "SIZE", To: &o.maxMemory, Default: "none", Text: "memory limit of the whole process; sets the two above if they are not given"},

@@ -51,28 +51,28 @@ func (o *Options) scanningFlags() []flags.Flag {
 		{Name: "timeout", Argument: "D", To: &o.Timeout, Group: GroupScanning, Common: OfScan, Brief: "hard limit for one target",
 			Text: "hard limit for one target, look-up and retries included", More: "With `--all-ips`, for each of its addresses."},
 		{Name: "connect-timeout", Argument: "D", To: &o.ConnectTimeout, Group: GroupScanning,
-			Text: "TCP connect to one address"},
+			Text: "maximum time to connect to one address"},
 		{Name: "drain-timeout", Argument: "D", To: &o.DrainTimeout, Group: GroupScanning,
 			Text: "maximum time to drain a connection; 0: do not drain",
-			More: "It ends earlier, after three times the connect's time, at least 250 ms."},
+			More: "A drain also ends after three times the time that connecting took, but not before 250 ms."},
 		{Name: "drain-bytes", Argument: "N", To: &o.DrainBytes, Group: GroupScanning,
 			Text: "maximum data to read while draining"},
 		{Name: "max-memory", Argument: "SIZE", To: &o.MaxMemory, Group: GroupScanning, Default: "none",
 			Text: "memory limit of the whole process",
-			More: "`auto` is 85 % of what the control group, or the machine, has. It bounds the concurrent targets and sets Go's memory limit. If peers still fill it, fewer targets are in flight for a while; those that are cut for it are tried again, and only one that fills it alone has `memory_cap`."},
+			More: "`auto` is 85 % of what the control group, or the machine, has. It bounds the concurrent targets and sets Go's memory limit. If peers still fill it, fewer targets are in flight for a while. Those that were cut are tried again; only a target that fills it alone gets the error `memory_cap`."},
 		{Name: "rate", Argument: "N", To: &o.Rate, Group: GroupScanning, Default: "none", Common: OfScan,
-			Text: "maximum targets to begin in a second"},
+			Text: "maximum number of targets to begin per second"},
 		{Name: "per-host", Argument: "N", To: &o.PerHost, Group: GroupScanning, Default: "none",
-			Text: "maximum concurrent targets of one host, a name or an address", More: "The others wait and hold up nobody."},
+			Text: "maximum number of concurrent targets of one host, a name or an address", More: "The others wait, and hold up nobody."},
 		{Name: "retries", Argument: "N", To: &o.Retries, Group: GroupScanning, Default: "0",
-			Text: "retries, within `--timeout`, which the tries share out, after timeouts, resets and DNS failures"},
+			Text: "retries after timeouts, resets and DNS failures; all tries share `--timeout`"},
 	}
 }
 
 func (o *Options) addressFlags() []flags.Flag {
 	return []flags.Flag{
-		{Name: "port", Shorthand: "p", Argument: "N[,N]", To: &o.Ports, Group: GroupAddresses, Default: "443", Common: OfScan | OfCheck, Brief: "ports for targets that give none",
-			Text: "ports for targets that give none; each is tried"},
+		{Name: "port", Shorthand: "p", Argument: "N[,N]", To: &o.Ports, Group: GroupAddresses, Default: "443", Common: OfScan | OfCheck, Brief: "ports for targets without one",
+			Text: "ports for targets without one; each is tried"},
 		{Name: "ipv4", Shorthand: "4", To: &o.Only4, Group: GroupAddresses, Opposite: "ipv6", Text: "IPv4 addresses only"},
 		{Name: "ipv6", Shorthand: "6", To: &o.Only6, Group: GroupAddresses, Opposite: "ipv4", Text: "IPv6 addresses only"},
 		{Name: "all-ips", To: &o.AllIPs, Group: GroupAddresses,
@@ -89,14 +89,14 @@ func (o *Options) handshakeFlags() []flags.Flag {
 	const allCertificates = "ask for the certificates for other kinds of key too (RSA, ECDSA, EdDSA)"
 	const aConnectionEach = "One more connection for each kind, which a server without such a key refuses."
 	return []flags.Flag{
-		{Name: "sni", Argument: "NAME", To: &o.SNI, Group: GroupHandshake, Opposite: "no-sni", Text: "server name to send if the target gives none"},
+		{Name: "sni", Argument: "NAME", To: &o.SNI, Group: GroupHandshake, Opposite: "no-sni", Text: "server name to send for targets without one"},
 		{Name: "no-sni", To: &o.NoSNI, Group: GroupHandshake, Opposite: "sni", Text: "send no server name"},
 		{Name: "alpn", Argument: "P[,P]", To: (*flags.List)(&o.ALPN), Group: GroupHandshake, Default: "none", Text: "application protocols to offer"},
-		{Name: "starttls", Argument: "PROTO", To: &o.StartTLS, Group: GroupHandshake, Suggest: dialer.Protocols(), Text: "protocol to start in, for targets without a scheme"},
+		{Name: "starttls", Argument: "PROTO", To: &o.StartTLS, Group: GroupHandshake, Suggest: dialer.Protocols(), Text: "STARTTLS protocol, for targets without a scheme"},
 		{Name: "min-tls", Argument: "V", To: &o.MinTLS, Group: GroupHandshake, In: OfScan, Choices: VersionNames, Default: "1.0",
-			Text: "minimum version to offer: 1.0, 1.1, 1.2, 1.3", More: "From 1.1 on it binds the ClientHello made by hand too."},
+			Text: "minimum version to offer: 1.0, 1.1, 1.2, 1.3", More: "From 1.1 on, that holds for a ClientHello made by hand too."},
 		{Name: "max-tls", Argument: "V", To: &o.MaxTLS, Group: GroupHandshake, Choices: VersionNames, Default: "1.3",
-			Text: "maximum version to offer, by hand too"},
+			Text: "maximum version to offer, also in a ClientHello made by hand"},
 		{Name: "no-pq", To: &o.NoPQ, Group: GroupHandshake,
 			Text: "offer no post-quantum key exchange", More: "That makes a smaller ClientHello, and halves its CPU."},
 		{Name: "all-certificates", To: &o.AllCertificates, Group: GroupHandshake, In: OfScan, Text: allCertificates, More: aConnectionEach},
@@ -107,8 +107,8 @@ func (o *Options) handshakeFlags() []flags.Flag {
 			More: "Several times less work, but the server proves nothing; see [fast scans](fast.md)."},
 		{Name: "no-rescue", To: &o.NoRescue, Group: GroupHandshake,
 			Text: "if the handshake shows no certificate, do not ask again with a ClientHello made by hand"},
-		{Name: "cert", Argument: "FILE", To: &o.Cert, Group: GroupHandshake, Kind: flags.File, Text: "client certificate, PEM"},
-		{Name: "key", Argument: "FILE", To: &o.Key, Group: GroupHandshake, Kind: flags.File, Default: "in `--cert`'s file", Text: "its key, PEM"},
+		{Name: "cert", Argument: "FILE", To: &o.Cert, Group: GroupHandshake, Kind: flags.File, Text: "client certificate (PEM)"},
+		{Name: "key", Argument: "FILE", To: &o.Key, Group: GroupHandshake, Kind: flags.File, Default: "in `--cert`'s file", Text: "its key (PEM)"},
 	}
 }
 

@@ -27,7 +27,7 @@ func (o *Options) networkFlags() []flags.Flag {
 			More: "A target of a family that has no source is `unreachable`."},
 		{Name: "proxy", Argument: "URL", To: &o.Proxy, Group: GroupAddresses,
 			Text: "connect through `socks5://`, `http://` or `https://[USER:PASSWORD@]HOST[:PORT]`",
-			More: "It looks names up, unless `--public-only`, `--exclude`, `--all-ips`, `--resolver`, `-4` or `-6` needs their addresses here. What fails of it has the phase `proxy`."},
+			More: "It looks names up, unless `--public-only`, `--exclude`, `--all-ips`, `--resolver`, `-4` or `-6` needs their addresses here. Its failures have the phase `proxy`."},
 	}
 }
 

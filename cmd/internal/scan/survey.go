@@ -19,10 +19,10 @@ type Survey struct {
 func (o *Options) surveyFlags() []flags.Flag {
 	return []flags.Flag{
 		{Name: "enumerate", Argument: "WHAT[,WHAT]", To: &o.Survey.Enumerate, Group: GroupHandshake, Default: "none",
-			Text: "find out all that the server accepts: `versions`, `suites`, `groups`, `all`",
+			Text: "find everything that the server accepts: `versions`, `suites`, `groups`, `all`",
 			More: "One connection for each thing accepted and a few more, two at a time to one address, and `--rate` counts each. In `check` what is accepted is judged, not only what was negotiated."},
 		{Name: "enumerate-timeout", Argument: "D", To: &o.Survey.EnumerateTimeout, Group: GroupHandshake,
-			Text: "hard limit for the connections of one target's enumeration together"},
+			Text: "hard limit for all connections of one target's enumeration"},
 		{Name: "fingerprint", To: &o.Survey.Fingerprint, Group: GroupHandshake,
 			Text: "add the server's JARM and JA3S", More: "Eleven more connections."},
 	}
