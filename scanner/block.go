@@ -262,7 +262,7 @@ func (b *block) parseOctets(text string) error {
 	wrong := fmt.Errorf("%q is not a range of addresses: write 192.0.2.1-192.0.2.9, 192.0.2.1-9 or 192.0.2.*", cutText(text))
 	parts := strings.Split(text, ".")
 	if len(parts) == 1 {
-		return fmt.Errorf("%q is a range of numbers and no host: write host:443-450 for ports, 192.0.2.1-9 for addresses", cutText(text))
+		return fmt.Errorf("%q is a range of numbers, not a host: write host:443-450 for ports, 192.0.2.1-9 for addresses", cutText(text))
 	}
 	if len(parts) != 4 {
 		return wrong

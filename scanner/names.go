@@ -79,11 +79,11 @@ func parseName(from list.Line) (name string, ok bool, err error) {
 	case t.Err != nil:
 		return "", false, t.Err
 	case t.IsDefaults:
-		return "", false, errors.New("@defaults is no name")
+		return "", false, errors.New("@defaults is not a name")
 	case name == "":
-		return "", false, fmt.Errorf("%q is no name but several addresses", cutText(t.Text))
+		return "", false, fmt.Errorf("%q is several addresses, not a name", cutText(t.Text))
 	case notName == nil:
-		return "", false, fmt.Errorf("%q is no name but an address, which SNI cannot have (RFC 6066 §3)", cutText(name))
+		return "", false, fmt.Errorf("%q is an address, and SNI has only names (RFC 6066 §3)", cutText(name))
 	}
 	return name, true, nil
 }

@@ -61,7 +61,7 @@ func parseOne(target string) (t Target, err error) {
 		t = line
 	}
 	if t.Line == 0 {
-		return t, fmt.Errorf("%q is no target", cutText(target))
+		return t, fmt.Errorf("%q is not a target", cutText(target))
 	}
 	return t.at(0, nil), nil
 }

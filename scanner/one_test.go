@@ -41,7 +41,7 @@ func TestOne(t *testing.T) {
 		t.Errorf("%+v, %v", record, err)
 	}
 	for target, want := range map[string]string{
-		"": "is no target", "# nothing": "is no target", "a..b": "a label is empty", "192.0.2.0/31": "is not one target", "a.test:1,2": "is not one target",
+		"": "is not a target", "# nothing": "is not a target", "a..b": "a label is empty", "192.0.2.0/31": "is not one target", "a.test:1,2": "is not one target",
 		"a.test\nb.test": "is not one target", "@defaults tag=x": "is not one target",
 	} {
 		if record, err := scanner.One(t.Context(), target); err == nil || !strings.Contains(err.Error(), want) {

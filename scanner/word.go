@@ -12,7 +12,7 @@ import (
 // attributes.
 func (t *Target) parse(text string) (err error) {
 	if strings.HasPrefix(text, "-") {
-		return fmt.Errorf("%q is an option of a command, and no target", cutText(text))
+		return fmt.Errorf("%q is an option of a command, not a target", cutText(text))
 	}
 	if strings.Contains(text, "://") {
 		return t.parseURL(text)

@@ -80,7 +80,7 @@ func (c *collected) resume(head collectedHead) error {
 		return process.Fail(process.StatusUsage, err)
 	}
 	if !info.Mode().IsRegular() {
-		return process.Usage("%s is no regular file: leave out -o to write to a pipe", c.out.Name())
+		return process.Usage("%s is not a regular file: leave out -o to write to a pipe", c.out.Name())
 	}
 	lines := bufio.NewReader(c.log)
 	first, err := lines.ReadString('\n')

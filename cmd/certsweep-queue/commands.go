@@ -130,7 +130,7 @@ func (e *environment) run(args []string) error {
 	if near := policy.Nearest(args[0], names); near != "" {
 		hint = "did you mean " + program + " " + near + "?"
 	}
-	return process.Usage("%q is no command\n%s", args[0], hint)
+	return process.Usage("%q is not a command\n%s", args[0], hint)
 }
 
 // inform answers --help, -h and --version.

@@ -46,7 +46,7 @@ func checkCollisions(inputs, outputs []usedFile) error {
 	return nil
 }
 
-// isDevice reports whether a name is there and is no regular file: such a one
+// isDevice reports whether a name is there and is not a regular file: such a one
 // has nothing to lose.
 func isDevice(name string) bool {
 	info, err := os.Stat(name)

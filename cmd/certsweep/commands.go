@@ -100,7 +100,7 @@ func (e *environment) help(args []string) error {
 		if near := misspelt(args[0]); near != "" {
 			hint = "did you mean certsweep help " + near + "?"
 		}
-		return usageError("%q is no command\n%s", args[0], hint)
+		return usageError("%q is not a command\n%s", args[0], hint)
 	}
 	if all[i].describe == nil {
 		_, err := fmt.Fprintf(e.stdout, "certsweep %s: %s\n", all[i].name, all[i].meaning)

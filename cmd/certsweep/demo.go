@@ -36,7 +36,7 @@ func (e *environment) demo(args []string) error {
 		return usageError("demo's servers have names of their own: --names is for your targets")
 	}
 	if o.resume {
-		return usageError("demo has other ports each time: there is nothing to --resume")
+		return usageError("demo uses other ports each time: there is nothing to --resume")
 	}
 	if !described.Changed("timeout") {
 		o.Timeout = flags.Duration(demoTimeout)

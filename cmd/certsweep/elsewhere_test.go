@@ -21,7 +21,7 @@ func TestElsewhereNamesFlagsThatExist(t *testing.T) {
 	for word, hint := range elsewhere {
 		for _, flag := range regexp.MustCompile(`--[a-z-]+`).FindAllString(hint, -1) {
 			if !ours[flag] {
-				t.Errorf("%s leads to %s, which is no flag", word, flag)
+				t.Errorf("%s leads to %s, which is not a flag", word, flag)
 			}
 		}
 		if ours[word] {

@@ -89,7 +89,7 @@ func (o *options) pickFields() error {
 	case err != nil:
 		return fieldError(err, o.fields)
 	case o.resume:
-		return usageError("--resume needs whole records: it cannot read on from --fields")
+		return usageError("--resume needs whole records: it cannot continue those of --fields")
 	case o.format == formatTable || o.format == formatCard:
 		return usageError("--fields picks fields of --format jsonl, json and csv; a %s has its own", o.format)
 	}

@@ -54,9 +54,9 @@ func (o *options) validate(c *flags.Command) error {
 	}
 	switch {
 	case o.resume && (o.output == "" || o.output == "-"):
-		return usageError("--resume needs --output FILE: FILE is what it goes on with")
+		return usageError("--resume needs --output FILE, which it continues")
 	case o.resume && o.format != formatAuto && o.format != formatJSONL:
-		return usageError("--resume goes on with JSON Lines: leave out --format %s", o.format)
+		return usageError("--resume continues JSON Lines: leave out --format %s", o.format)
 	case o.resume && o.AllIPs:
 		return usageError("--resume and --all-ips exclude each other: how many records a name has is known only when it was looked up")
 	}

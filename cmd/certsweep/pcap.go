@@ -63,7 +63,7 @@ func (o *pcapOptions) command() *flags.Command {
 		},
 		Exit: []flags.Line{
 			{Text: "0", Meaning: "every handshake has its record"},
-			{Text: "2", Meaning: "wrong usage, or a file that is no capture"},
+			{Text: "2", Meaning: "wrong usage, or a file that is not a capture"},
 			{Text: "3", Meaning: "a capture was cut short, no handshake was seen, or writing failed"},
 			{Text: "130, 143", Meaning: "ended by a signal"},
 		},

@@ -108,7 +108,7 @@ func TestRecipeGitHubActions(t *testing.T) {
 		failures string
 		env      string
 	}{
-		{"bad.txt", 3, []string{"line=2::could not be checked: it is at no public address", "line=4::could not be checked: it is at no public address"},
+		{"bad.txt", 3, []string{"line=2::could not be checked: it has no address that --public-only", "line=4::could not be checked: it has no address that --public-only"},
 			`failures="0"`, "CERTSWEEP_" + public[1] + "=" + public[2]},
 		{"good.txt", 0, []string{"::warning title=certsweep%3A ", "file=endpoints.txt,line=3::weak key"}, `failures="0"`, ""},
 		{"bad.txt", 1, []string{"::error title=certsweep%3A ", "file=endpoints.txt,line=3::expired", "line=4::could not be checked"}, `failures="1"`, ""},

@@ -17,7 +17,7 @@ import (
 // goroutines.
 type replacement struct {
 	file   *os.File
-	target string // where Commit renames it to; "" for what is no regular file
+	target string // where Commit renames it to; "" for what is not a regular file
 }
 
 // Write writes to the file that is not there yet.
@@ -26,7 +26,7 @@ func (f *replacement) Write(p []byte) (int, error) { return f.file.Write(p) }
 // replaceFile begins a file with a temporary one in the same directory, whose
 // name begins with a dot and ends in .tmp, so that no pattern like *.prom
 // matches it. Where the name is a symbolic link, the file that it leads to is
-// replaced. A name that exists and is no regular file, such as /dev/stdout or a
+// replaced. A name that exists and is not a regular file, such as /dev/stdout or a
 // pipe, is written to directly.
 func replaceFile(name string) (*replacement, error) {
 	if resolved, err := filepath.EvalSymlinks(name); err == nil {

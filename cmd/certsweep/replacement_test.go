@@ -93,7 +93,7 @@ func TestFileThroughSymbolicLink(t *testing.T) {
 	}
 }
 
-// What is no regular file is written to and stays what it is, as /dev/stdout
+// What is not a regular file is written to and stays what it is, as /dev/stdout
 // has to. A pipe stands for all: a test that fails must not replace a device.
 func TestFileOnPipe(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "pipe")

@@ -164,7 +164,7 @@ func (s *server) load() error {
 		// What is no file may be a target. A pipe would be waited for, while nothing
 		// is probed.
 		if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
-			return usageError("%s is no regular file, and serve reads its lists again", name)
+			return usageError("%s is not a regular file, and serve reads its lists again", name)
 		}
 	}
 	l, err := s.openList(o)

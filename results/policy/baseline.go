@@ -115,7 +115,7 @@ func (j *judgement) changes(b *Baseline) {
 		for _, c := range changed {
 			texts = append(texts, c.text)
 		}
-		return fmt.Sprintf("changed since %s: %s: see whether that was meant", date(p.time), strings.Join(texts, ", "))
+		return fmt.Sprintf("changed since %s: %s: check that this was intended", date(p.time), strings.Join(texts, ", "))
 	})
 	for i := 0; reported && i < len(changed); i++ {
 		j.verdict.Changes = append(j.verdict.Changes, changed[i].kind)
@@ -192,7 +192,7 @@ func (p *Policy) Gone() iter.Seq[Verdict] {
 			v.Record.SNI = at.sni
 			v.Changes = []string{"gone from the list"}
 			v.add(CodeChanged, p.Levels[CodeChanged],
-				fmt.Sprintf("gone: it was there on %s and is not on the list any more", date(was.time)))
+				fmt.Sprintf("gone: it was there on %s and is no longer on the list", date(was.time)))
 			if !yield(v) {
 				return
 			}

@@ -19,12 +19,12 @@ func (j *judgement) enumeration(e *results.Enumeration) {
 		}
 		if len(less) > 0 {
 			j.report(CodeMinTLS, func() string {
-				return fmt.Sprintf("%s is accepted, %s is the least allowed: disable what is below", strings.Join(less, ", "), least)
+				return fmt.Sprintf("%s is accepted, the minimum is %s: disable what is below", strings.Join(less, ", "), least)
 			})
 		}
 	}
 	if !e.Complete {
-		j.verdict.add(CodeUnchecked, j.uncheckedLevel(), "what it accepts could not be found out as a whole: "+e.Error)
+		j.verdict.add(CodeUnchecked, j.uncheckedLevel(), "not everything that it accepts could be found out: "+e.Error)
 	}
 }
 
@@ -81,7 +81,7 @@ func describeAccepted(f results.Finding) string {
 	case results.InsecureRenegotiation:
 		return "no secure renegotiation (RFC 5746): update the TLS library, or disable renegotiation"
 	case results.NoFallbackSCSV:
-		return "a client can be talked down to an old version (no TLS_FALLBACK_SCSV): update the TLS library, or disable the old versions"
+		return "a client can be downgraded to an old version (no TLS_FALLBACK_SCSV): update the TLS library, or disable the old versions"
 	}
 	return "no extended master secret (RFC 7627): update the TLS library"
 }

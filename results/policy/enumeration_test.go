@@ -23,7 +23,7 @@ func TestEnumeration(t *testing.T) {
 		says   string
 	}{
 		"as it is": {func(*results.Record, *policy.Policy) {}, policy.OK, ""},
-		"least":    {func(_ *results.Record, p *policy.Policy) { p.MinTLS = "1.2" }, policy.Fail, "TLS 1.0 is accepted, 1.2 is the least allowed"},
+		"least":    {func(_ *results.Record, p *policy.Policy) { p.MinTLS = "1.2" }, policy.Fail, "TLS 1.0 is accepted, the minimum is 1.2"},
 		"incomplete": {func(r *results.Record, _ *policy.Policy) {
 			r.Enumeration.Complete, r.Enumeration.Error = false, "gave up"
 		}, policy.Unchecked, "gave up"},

@@ -48,6 +48,6 @@ func ExampleExpectations() {
 	// Output:
 	// www.example.com 60 fail
 	//   issuer issued by CN=R11,O=Let's Encrypt,C=US, not by Corp CA: find out who had it issued
-	//   min_days expires in 60 days (2027-01-20), at least 90 days are wanted: renew
+	//   min_days expires in 60 days (2027-01-20), at least 90 days are required: renew
 	// short47.example.com 30 ok
 }

@@ -122,13 +122,13 @@ func describe(f results.Finding, r *results.Record) string {
 	case results.NotPostQuantum:
 		return fmt.Sprintf("key exchange is not post-quantum (%s): enable X25519MLKEM768 and TLS 1.3", cmp.Or(t.KeyExchange, "unknown"))
 	case results.LongValidity:
-		return fmt.Sprintf("valid for %s in all, which clients refuse of public CAs: reissue for less", span(c.NotAfter.Sub(c.NotBefore)))
+		return fmt.Sprintf("valid for %s in all, longer than clients accept from public CAs: reissue for less", span(c.NotAfter.Sub(c.NotBefore)))
 	case results.Revoked, results.RevocationUnknown:
 		return describeRevocation(f, r)
 	case results.StapleMissing:
 		return describeStaple(t.OCSP)
 	case results.HelloIntolerant:
-		return "does not bear a ClientHello of two segments, as browsers send it: update what reads it first, the server or a middlebox"
+		return "does not answer a ClientHello of two segments, such as browsers send: update the server, or the middlebox before it"
 	case results.ALPNRefused:
 		return "refuses every application protocol of --alpn (no_application_protocol): enable one of them, or offer what it speaks"
 	case results.NoServerPreference, results.Compression, results.InsecureRenegotiation, results.NoFallbackSCSV, results.NoExtendedMasterSecret:

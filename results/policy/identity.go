@@ -74,7 +74,7 @@ func (j *judgement) expected() {
 			j.verdict.add(CodeExpect, Unchecked, fmt.Sprintf("%s was expected, but the chain was not verified: scan without --trust none", code))
 		default:
 			j.report(CodeExpect, func() string {
-				return fmt.Sprintf("%s was expected and is not so any more: remove expect=%s", code, code)
+				return fmt.Sprintf("%s was expected and is no longer the case: remove expect=%s", code, code)
 			})
 		}
 	}

@@ -166,7 +166,7 @@ func TestClockDecides(t *testing.T) {
 		{"2026-11-21", "", ""},
 		{"2026-12-20", "", ""},
 		{"2026-12-22", "expires_soon=warn", "expires in 29 days (2027-01-20): renew"},
-		{"2027-01-07", "min_days=fail", "expires in 13 days (2027-01-20), at least 14 days are wanted: renew"},
+		{"2027-01-07", "min_days=fail", "expires in 13 days (2027-01-20), at least 14 days are required: renew"},
 		{"2027-01-19", "min_days=fail", "expires in 34 hours"},
 		{"2027-01-21", "expired=fail", "expired 14 hours ago (2027-01-20): renew"},
 		{"2028-01-21", "expired=fail", "expired 365 days ago"},

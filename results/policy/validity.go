@@ -37,7 +37,7 @@ func (j *judgement) validity(c *certificate.Certificate) {
 		return
 	case j.now.Before(c.NotBefore):
 		j.report(Code(results.NotYetValid), func() string {
-			return fmt.Sprintf("not valid for another %s (until %s): serve the certificate before it, or fix the issuer's clock",
+			return fmt.Sprintf("not valid for another %s (until %s): serve the previous certificate, or fix the issuer's clock",
 				span(c.NotBefore.Sub(j.now)), date(c.NotBefore))
 		})
 	}
@@ -69,10 +69,10 @@ func (j *judgement) tooLittleLeft(left, lifetime time.Duration) string {
 		minDays = &least
 	}
 	if minDays != nil && days(left) < *minDays {
-		return fmt.Sprintf("at least %.4g days are wanted", *minDays)
+		return fmt.Sprintf("at least %.4g days are required", *minDays)
 	}
 	if minPart != nil && days(left) < *minPart*days(lifetime) {
-		return fmt.Sprintf("at least %.4g%% of its %s are wanted", *minPart*100, span(lifetime))
+		return fmt.Sprintf("at least %.4g%% of its %s are required", *minPart*100, span(lifetime))
 	}
 	return ""
 }

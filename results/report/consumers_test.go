@@ -145,7 +145,7 @@ func acceptGitHub(t testing.TB, out string) {
 		}
 		m := gitHubCommand.FindStringSubmatch(line)
 		if m == nil {
-			t.Fatalf("line %d is no command: %q", i+1, line)
+			t.Fatalf("line %d is not a command: %q", i+1, line)
 		}
 		if strings.Contains(gitHubEscape.ReplaceAllString(line, ""), "%") {
 			t.Errorf("line %d has a bare %%: %q", i+1, line)

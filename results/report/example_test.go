@@ -43,7 +43,7 @@ func Example() {
 	}
 	fmt.Println("exit status", summary.ExitStatus())
 	// Output:
-	// FAIL  api.example.com:443  expires in 6 days (2027-01-20), at least 14 days are wanted: renew; weak key in the chain (the leaf's is RSA 1024 bits): reissue with ECDSA P-256 or RSA 2048
+	// FAIL  api.example.com:443  expires in 6 days (2027-01-20), at least 14 days are required: renew; weak key in the chain (the leaf's is RSA 1024 bits): reissue with ECDSA P-256 or RSA 2048
 	// 1 endpoint: 1 fail, 0 could not be checked, 0 warn, 0 ok
 	// exit status 1
 }

@@ -70,7 +70,7 @@ type Client struct {
 // Errors of a connection that waiting does not mend.
 var (
 	ErrRefused = errors.New("the server refuses these credentials")
-	ErrNotNATS = errors.New("what answers there is no NATS server")
+	ErrNotNATS = errors.New("what answers there is not a NATS server")
 )
 
 // Connect connects to a server. The error is an ErrRefused or ErrNotNATS if no

@@ -76,7 +76,7 @@ var jobName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 // CheckName returns an error for what cannot be the name of a job.
 func CheckName(name string) error {
 	if !jobName.MatchString(name) {
-		return fmt.Errorf("%q is no name for a job: use 1 to 64 letters, digits, - and _", name)
+		return fmt.Errorf("%q cannot be the name of a job: use 1 to 64 letters, digits, - and _", name)
 	}
 	return nil
 }

@@ -176,7 +176,7 @@ func (o *Options) listenOn(opts *natsserver.Options) error {
 		return err
 	}
 	if opts.Port, err = strconv.Atoi(port); err != nil || opts.Port < 0 || opts.Port > 65535 {
-		return fmt.Errorf("%q is no port", port)
+		return fmt.Errorf("%q is not a port", port)
 	}
 	if opts.Port == 0 {
 		opts.Port = natsserver.RANDOM_PORT

@@ -148,7 +148,7 @@ func TestMistakes(t *testing.T) {
 		"--wait -1s":                   "--wait: \"-1s\": not a duration: write 500ms, 10s or 1m30s; a bare number is seconds\nsee tool --help",
 		"--size 3x":                    "--size: \"3x\": not a size: write 65536, 64KiB, 256MiB or 1GiB\nsee tool --help",
 		"--which c":                    "--which: \"c\": must be one of: a b\nsee tool --help",
-		"--=x":                         "\"--=x\" is no flag\nsee tool --help",
+		"--=x":                         "\"--=x\" is not a flag\nsee tool --help",
 		"--name\x1b[31m=x":             "unknown flag: --name\\x1b[31m\nsee tool --help",
 	} {
 		var v values

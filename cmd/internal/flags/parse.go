@@ -85,7 +85,7 @@ func (c *Command) explain(err error) error {
 	case errors.As(err, &invalid):
 		return fmt.Errorf("--%s: %w\nsee %s --help", invalid.GetFlag().Name, valueError(invalid), c.Name)
 	case errors.As(err, &badWords):
-		return fmt.Errorf("%s is no flag\nsee %s --help", quote(badWords.GetSpecifiedFlag()), c.Name)
+		return fmt.Errorf("%s is not a flag\nsee %s --help", quote(badWords.GetSpecifiedFlag()), c.Name)
 	}
 	return err
 }

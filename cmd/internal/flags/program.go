@@ -49,7 +49,7 @@ func (p *Program) Completion(shell string) (string, error) {
 	case "powershell":
 		return p.powershell(), nil
 	}
-	return "", fmt.Errorf("%s is no shell that there is a completion for: the shells are %s", quote(shell), strings.Join(Shells, " "))
+	return "", fmt.Errorf("%s is not a shell that there is a completion for: the shells are %s", quote(shell), strings.Join(Shells, " "))
 }
 
 // words returns the flag as it is typed: its letter and its name.

@@ -128,7 +128,16 @@ type Duration time.Duration
 
 // Type is [Value]'s.
 func (v *Duration) Type() string   { return "duration" }
-func (v *Duration) String() string { return time.Duration(*v).String() }
+func (v *Duration) String() string {
+	s := time.Duration(*v).String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
 
 // Set reads 500ms, 10s, 1m30s, or seconds.
 func (v *Duration) Set(s string) error {

@@ -98,7 +98,7 @@ func (s *sources) add(name string) error {
 		slot = &s.v6
 	}
 	if *slot != nil {
-		return errors.New("there is a source of its family already")
+		return errors.New("--source has an address of its family already")
 	}
 	// An address that is not this machine's would look like a lack of ports.
 	probe, err := net.Listen("tcp", net.JoinHostPort(addr.String(), "0"))

@@ -89,9 +89,9 @@ func (r *Remarks) Tell(w io.Writer) {
 	defer r.mu.Unlock()
 	quote := func(t *scanner.Target) string { return results.Visible(results.Shorten(t.Text, maxQuoted)) }
 	if n := r.wrong.count; n > 0 {
-		what := "1 line is no target"
+		what := "1 line is not a target"
 		if n > 1 {
-			what = fmt.Sprintf("%d lines are no targets; the first", n)
+			what = fmt.Sprintf("%d lines are not targets; the first", n)
 		}
 		fmt.Fprintf(w, "certsweep: %s: %s: %s: %s\n", what, r.wrong.where, quote(&r.wrong.first), results.Visible(r.wrong.first.Err.Error()))
 	}
