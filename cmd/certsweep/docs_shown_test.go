@@ -112,10 +112,8 @@ func TestPicture(t *testing.T) {
 	}
 	got := picture(frames)
 	wellFormed(t, got)
-	if !*update {
-		if was := page(t, "docs/picture.svg"); masked(was) == masked(got) {
-			return
-		}
+	if was, err := os.ReadFile("../../docs/picture.svg"); err == nil && masked(string(was)) == masked(got) {
+		return
 	}
 	compare(t, "docs/picture.svg", got)
 }

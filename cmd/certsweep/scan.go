@@ -192,7 +192,7 @@ func (e *environment) tellStop() (end func()) {
 		if term.IsTerminal(int(e.stderr.Fd())) && process.TakesANSI(e.stderr) {
 			before = eraseBelow // the terminal's ^C
 		}
-		fmt.Fprintf(e.screen.above(e.stderr), "%scertsweep: %v: finishing what is in flight; once more to drop it\n", before, context.Cause(e.stop))
+		fmt.Fprintf(e.screen.above(e.stderr), "%scertsweep: %v: finishing what has begun; once more to drop it\n", before, context.Cause(e.stop))
 	})
 	return func() {
 		if !cancel() {

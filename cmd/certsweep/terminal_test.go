@@ -175,7 +175,7 @@ func TestTerminalInterrupt(t *testing.T) {
 	p.wait(func(text string) bool { return rows(text) > 5 && isBar(last(text)) })
 	p.tmux("send-keys", "C-c")
 	text := p.waitEnd()
-	if !strings.Contains(text, "\ncertsweep: stopped by interrupt: finishing what is in flight; once more to drop it\n") || !strings.Contains(text, "\nstatus 130\n") || strings.Contains(text, "░") {
+	if !strings.Contains(text, "\ncertsweep: stopped by interrupt: finishing what has begun; once more to drop it\n") || !strings.Contains(text, "\nstatus 130\n") || strings.Contains(text, "░") {
 		t.Errorf("got\n%s", text)
 	}
 }
