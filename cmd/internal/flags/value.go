@@ -127,7 +127,7 @@ func (v *List) Set(s string) error {
 type Duration time.Duration
 
 // Type is [Value]'s.
-func (v *Duration) Type() string   { return "duration" }
+func (v *Duration) Type() string { return "duration" }
 func (v *Duration) String() string {
 	s := time.Duration(*v).String()
 	if strings.HasSuffix(s, "m0s") {
