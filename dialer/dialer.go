@@ -1,6 +1,7 @@
 package dialer
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"net/netip"
@@ -47,6 +48,9 @@ type Dialer struct {
 	// answers neither with a certificate is asked as if Fast were not set, but if
 	// it was silent or no TLS.
 	Fast bool
+	// MaxRescues is how many answers to hellos made by hand are read at a time, each of
+	// which may take 2 MiB; 0 means 64. The others wait, within their time.
+	MaxRescues int
 	// AllCertificates asks for the other kinds of key after a handshake: one
 	// more connection for each kind, which a server without such a key refuses.
 	AllCertificates bool
@@ -142,7 +146,7 @@ func (d *Dialer) init() {
 			c.config.CurvePreferences = ClassicGroups()
 			return c
 		}
-		d.rescues = make(chan struct{}, rescuesInFlight)
+		d.rescues = make(chan struct{}, cmp.Or(d.MaxRescues, rescuesInFlight))
 		d.alternates = make(chan struct{}, alternatesInFlight)
 		d.rungs = newRungs(d.base)
 		d.quietRungs = quietFirst(d.rungs)

@@ -15,13 +15,17 @@ const (
 	// calmShare more. The rest of the limit is for what arrives between two looks,
 	// and for garbage: a message is gathered in a buffer that doubles. A target
 	// that is alone may have loneShare.
-	pressureShare = 0.60
-	calmShare     = 0.45
+	pressureShare = 0.50
+	calmShare     = 0.40
 	loneShare     = 0.85
 	// Every raiseInterval a share of 1/raisePart more may be in flight, if those
 	// that may are: peers take their time to send what they are let in for.
 	raiseInterval = 100 * time.Millisecond
 	raisePart     = 32
+	// The first targets are as many as fit if each makes the process hold
+	// startMemory, and twice as many every raiseInterval until the first pressure:
+	// peers that send at once what they have leave no time to cut them.
+	startMemory = 4 << 20
 )
 
 var (
@@ -53,13 +57,17 @@ type memory struct {
 
 	mu       sync.Mutex
 	allowed  int
+	doubling bool // there was no pressure yet
 	inFlight int
 	line     []chan struct{} // those who wait, each for its channel to be closed
 	raised   time.Time
 }
 
 func newMemory(limit int64, workers int, flights *flights, read func() uint64, collect func()) *memory {
-	return &memory{limit: uint64(limit), most: workers, allowed: workers, read: read, collect: collect, flights: flights}
+	return &memory{
+		limit: uint64(limit), most: workers, allowed: max(1, min(workers, int(limit/startMemory))), doubling: true,
+		read: read, collect: collect, flights: flights,
+	}
 }
 
 // watch cuts and lets in until done is closed.
@@ -89,7 +97,7 @@ func (m *memory) look() {
 	defer m.mu.Unlock()
 	switch {
 	case used > m.share(pressureShare):
-		m.raised = time.Now()
+		m.raised, m.doubling = time.Now(), false
 		if m.inFlight > 1 {
 			m.allowed = max(1, m.inFlight/2)
 			// They may have ended meanwhile, or not have begun: what is held is
@@ -100,7 +108,11 @@ func (m *memory) look() {
 		}
 	case used <= m.share(calmShare) && m.inFlight >= m.allowed && time.Since(m.raised) >= raiseInterval:
 		m.raised = time.Now()
-		m.allowed = min(m.most, m.allowed+max(1, m.allowed/raisePart))
+		more := max(1, m.allowed/raisePart)
+		if m.doubling {
+			more = m.allowed
+		}
+		m.allowed = min(m.most, m.allowed+more)
 	}
 	m.letIn()
 }

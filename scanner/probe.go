@@ -89,6 +89,9 @@ func (j *job) report(resolve time.Duration, err error) {
 	used := time.Since(j.began)
 	waited := sc.survey(sc.ctx, j.endpoint, j.shown, err)
 	r, paths := sc.Recorder.record(j.target, j.began.Add(-resolve), j.shown, err)
+	// The record has what is kept of it, and may have to wait for its turn.
+	j.shown, j.showing = nil, nil
+	j.leaveMemory()
 	r.Timing.Total -= milliseconds(waited)
 	r.Retries = j.retries
 	sc.revoked(sc.ctx, r, paths, used)
@@ -106,6 +109,7 @@ func (j *job) probeAll() {
 		addrs, err = j.scan.Lookup(j.flight, j.target.Endpoint.Host)
 		return j.landed(err)
 	})
+	j.leaveMemory()
 	resolve := time.Since(began)
 	if j.gone {
 		return

@@ -65,8 +65,8 @@ func (j *job) outlast(try func(*job) error) error {
 //
 //go:noinline
 func (j *job) unsettled(err error) bool {
-	j.leaveMemory()
-	switch code := codeOf(err); {
+	code, paused := codeOf(err), time.Duration(0)
+	switch {
 	case err == errMemoryCut:
 		// Nothing is held of it while it waits.
 		j.shown, j.showing = nil, nil
@@ -74,9 +74,14 @@ func (j *job) unsettled(err error) bool {
 		j.pauses++
 	case code == dialer.CodeShortage:
 		j.backOff = min(max(2*j.backOff, minBackOff), maxBackOff)
-		pause(j.scan.ctx, j.backOff)
+		paused = j.backOff
 	default:
+		// What it was shown is held until it is a record.
 		return false
+	}
+	j.leaveMemory()
+	if paused > 0 {
+		pause(j.scan.ctx, paused)
 	}
 	if j.scan.ctx.Err() != nil {
 		j.gone = j.shown == nil

@@ -292,6 +292,12 @@ func farmRole() int {
 			return fail(err)
 		}
 		running = []string{addr}
+	default:
+		addresses, err := startHostile(kind)
+		if err != nil {
+			return fail(err)
+		}
+		running = addresses
 	}
 	fmt.Println(strings.Join(running, " "))
 	io.Copy(io.Discard, os.Stdin)

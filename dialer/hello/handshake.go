@@ -160,6 +160,11 @@ func (h *Reader) add(payload []byte) error {
 		h.buf = h.buf[:copy(h.buf, h.buf[h.start:])]
 		h.start = 0
 	}
+	if n := len(h.buf) + len(payload); n > cap(h.buf) {
+		// Twofold: append grows large slices by a quarter, and so would leave five
+		// times the message as garbage.
+		h.buf = append(make([]byte, 0, max(n, 2*cap(h.buf))), h.buf...)
+	}
 	h.buf = append(h.buf, payload...)
 	if h.buf[h.start] != TypeHelloRequest {
 		h.useless = 0

@@ -38,7 +38,20 @@ const (
 	// outsideMemory is resident but not the Go runtime's, and what it overshoots
 	// its limit by where peers send faster than it collects.
 	outsideMemory = 28 << 20
+	// answerMemory is what an answer of 2 MiB to a hello made by hand takes, which
+	// is gathered in a buffer that doubles, and copied.
+	answerMemory = 8 << 20
 )
+
+// answers returns how many answers to hellos made by hand may be read at a time, 0
+// for the dialer's own limit: they may take half of the memory.
+func (o *Options) answers() int {
+	if o.MaxMemory == 0 {
+		return 0
+	}
+	const most = 64
+	return min(most, max(1, int(o.MaxMemory/2/answerMemory)))
+}
 
 // drainsPerProcessor is how many connections are drained beside the targets in
 // flight. A processor completes less than 2,000 handshakes a second, and few of

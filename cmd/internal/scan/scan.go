@@ -69,6 +69,7 @@ func (o *Options) Scanner() (*scanner.Scanner, *dialer.Dialer, error) {
 		AllCertificates: o.AllCertificates,
 		NoRescue:        o.NoRescue,
 		Fast:            o.Fast,
+		MaxRescues:      o.answers(),
 		ConnectTimeout:  time.Duration(o.ConnectTimeout),
 		DrainTimeout:    o.drain(),
 		DrainBytes:      int64(o.DrainBytes),
