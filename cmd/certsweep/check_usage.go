@@ -61,7 +61,7 @@ func withoutFlags() string {
 }
 
 const expectationsText = `
-They stand in the list, behind the target; a mistake there ends with status 2 before anything is dialed:
+They follow a target in the list. A mistake in one ends with status 2 before anything is dialed:
   min-days=30  min-lifetime-left=20%   as the flags
   tls=1.3                 as --require-tls
   issuer="Let's Encrypt"  part of the issuer's name; of several, one

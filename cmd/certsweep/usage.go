@@ -18,7 +18,7 @@ func (o *options) command() *flags.Command {
 		Usage: []flags.Line{
 			{Text: "certsweep [flags] [TARGET|FILE|-]...", Meaning: "scan each TARGET, and those in each FILE, or in standard input"},
 			{Text: "certsweep check [flags] [TARGET|FILE|-]...", Meaning: "scan, print what is wrong, and gate on it: see `certsweep check --help`"},
-			{Text: "certsweep demo [flags]", Meaning: "scan a farm of loopback servers that it starts itself"},
+			{Text: "certsweep pcap|serve|demo|help ...", Meaning: "read packet captures, serve an exporter, scan loopback servers, list all commands"},
 		},
 		Groups: scan.Groups,
 		Flags:  o.flags(),
