@@ -60,12 +60,12 @@ func TestRungs(t *testing.T) {
 		versions []uint16 // of the first
 		pq       bool
 	}{
-		"nothing asked": {&tls.Config{}, []Method{MethodHello13, MethodHello12, MethodHello12, MethodHello10}, []uint16{tls.VersionTLS13, tls.VersionTLS12, tls.VersionTLS11, tls.VersionTLS10}, true},
+		"nothing asked": {&tls.Config{}, []Method{MethodHello13, MethodHello12, MethodHello12, MethodHello10, MethodHello13}, []uint16{tls.VersionTLS13, tls.VersionTLS12, tls.VersionTLS11, tls.VersionTLS10}, true},
 		"up to 1.2":     {&tls.Config{MaxVersion: tls.VersionTLS12}, []Method{MethodHello13, MethodHello12, MethodHello12, MethodHello10}, []uint16{tls.VersionTLS12, tls.VersionTLS11, tls.VersionTLS10}, false},
-		"from 1.1":      {&tls.Config{MinVersion: tls.VersionTLS11}, []Method{MethodHello13, MethodHello12, MethodHello12}, []uint16{tls.VersionTLS13, tls.VersionTLS12, tls.VersionTLS11}, true},
-		"1.3 alone":     {&tls.Config{MinVersion: tls.VersionTLS13}, []Method{MethodHello13}, []uint16{tls.VersionTLS13}, true},
-		"classic":       {&tls.Config{CurvePreferences: ClassicGroups()}, []Method{MethodHello13, MethodHello12, MethodHello12, MethodHello10}, []uint16{tls.VersionTLS13, tls.VersionTLS12, tls.VersionTLS11, tls.VersionTLS10}, false},
-		"protocols":     {&tls.Config{NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS13}, []Method{MethodHello13}, []uint16{tls.VersionTLS13}, true},
+		"from 1.1":      {&tls.Config{MinVersion: tls.VersionTLS11}, []Method{MethodHello13, MethodHello12, MethodHello12, MethodHello13}, []uint16{tls.VersionTLS13, tls.VersionTLS12, tls.VersionTLS11}, true},
+		"1.3 alone":     {&tls.Config{MinVersion: tls.VersionTLS13}, []Method{MethodHello13, MethodHello13}, []uint16{tls.VersionTLS13}, true},
+		"classic":       {&tls.Config{CurvePreferences: ClassicGroups()}, []Method{MethodHello13, MethodHello12, MethodHello12, MethodHello10, MethodHello13}, []uint16{tls.VersionTLS13, tls.VersionTLS12, tls.VersionTLS11, tls.VersionTLS10}, false},
+		"protocols":     {&tls.Config{NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS13}, []Method{MethodHello13, MethodHello13}, []uint16{tls.VersionTLS13}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rungs := newRungs(test.config)

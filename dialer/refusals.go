@@ -13,7 +13,7 @@ type refusals struct {
 // note notes what came of a hello.
 func (r *refusals) note(sent *rung, failed *Error) {
 	switch {
-	case sent.method == MethodHello13:
+	case sent.method == MethodHello13 && !sent.lean:
 		r.hello13 = failed
 	case sent.method == MethodHello12 && r.hello12 == nil:
 		r.hello12 = failed
@@ -37,9 +37,20 @@ func (r *refusals) order(rungs []rung) []rung {
 }
 
 // spares reports whether a hello is not worth sending: the second of TLS 1.2, if the
-// server took no notice of how the first differs from that of TLS 1.3.
+// server took no notice of how the first differs from that of TLS 1.3. One that says
+// of TLS 1.2 that it is the wrong version, and not of TLS 1.3, is asked for that
+// again, in another form, and for nothing older.
 func (r *refusals) spares(next *rung) bool {
-	return next.method == MethodHello12 && r.hello12 != nil && r.hello13 != nil && sameRefusal(r.hello12, r.hello13)
+	newer := r.hello13 != nil && !foundNothing(r.hello13) && !wrongVersion(r.hello13) && (r.hello12 == nil || wrongVersion(r.hello12))
+	switch {
+	case next.lean:
+		return !newer
+	case next.method == MethodHello12:
+		return r.hello12 != nil && r.hello13 != nil && (newer || sameRefusal(r.hello12, r.hello13))
+	case next.method == MethodHello10:
+		return r.hello12 != nil && newer
+	}
+	return false
 }
 
 // foundNothing reports whether a server has said that it has no algorithm in common
@@ -47,6 +58,8 @@ func (r *refusals) spares(next *rung) bool {
 func foundNothing(e *Error) bool {
 	return e != nil && e.Code == CodeAlert && e.Alert == alertHandshakeFailure
 }
+
+func wrongVersion(e *Error) bool { return e.Code == CodeAlert && e.Alert == alertProtocolVersion }
 
 // sameRefusal reports whether a server has said the same twice. Whether its end of a
 // connection comes as a reset is a matter of timing.

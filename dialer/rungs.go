@@ -12,6 +12,7 @@ type rung struct {
 	method Method
 	offer  hello.Offer
 	short  bool // it has 255 bytes, and no key share
+	lean   bool // TLS 1.3 without what may be left out
 	// nameless sends it without a server name, as most of a scan of addresses is.
 	nameless *hello.Client
 }
@@ -28,6 +29,7 @@ func newRungs(config *tls.Config) []rung {
 	for _, r := range []rung{
 		{method: MethodHello13, offer: hello.Hello13()}, {method: MethodHello12, offer: hello.Hello12()},
 		{method: MethodHello12, offer: hello.Hello12Short(), short: true}, {method: MethodHello10, offer: hello.Hello10(), short: true},
+		{method: MethodHello13, offer: hello.Hello13Lean(), lean: true},
 	} {
 		if r.method == MethodHello12 && config.MaxVersion != 0 && config.MaxVersion < tls.VersionTLS12 {
 			continue // the next says the same

@@ -90,6 +90,12 @@ func TestLadder(t *testing.T) {
 			}
 			return nil
 		}, MethodHello12, CodeAlert, false, false},
+		"more than 150 suites, status_request, TLS 1.3 alone": {tls.VersionTLS13, func(record []byte, h *hello.ClientHello) []byte {
+			if len(h.Offer.CipherSuites) > 150 || has(h, 5) {
+				return alert(alertDecodeError)
+			}
+			return nil
+		}, MethodHello13, CodeAlert, false, false},
 		"255 bytes": {tls.VersionTLS12, func(record []byte, h *hello.ClientHello) []byte {
 			if len(record) > 5+255 {
 				return alert(alertDecodeError)

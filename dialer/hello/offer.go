@@ -59,6 +59,20 @@ func Hello13() Offer {
 	}
 }
 
+// Hello13Lean offers TLS 1.3 alone, and as little with it as that needs: wolfSSL
+// refuses more than 150 suites, and as lighttpd has it status_request, too.
+func Hello13Lean() Offer {
+	return Offer{
+		Version:           versionTLS12,
+		SupportedVersions: []uint16{versionTLS13},
+		CipherSuites:      []uint16{0x1301, 0x1302, 0x1303, 0x1304, 0x1305},
+		Groups:            []uint16{groupX25519, groupP256, groupP384, groupP521},
+		SignatureSchemes:  signatureSchemes,
+		KeyShares:         firstShares,
+		SessionID:         true,
+	}
+}
+
 // Hello12 offers TLS 1.2 and below with what servers of that time were seen to
 // bear: 149 suites at most (wolfSSL has a limit of 150), and none of the
 // extensions that came later, nor status_request, which some stumble over.

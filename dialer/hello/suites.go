@@ -206,6 +206,13 @@ var suites = []suite{
 	{0xC101, "TLS_GOSTR341112_256_WITH_MAGMA_CTR_OMAC"},
 	{0xC102, "TLS_GOSTR341112_256_WITH_28147_CNT_IMIT"},
 	{0xFF85, "TLS_GOSTR341112_256_WITH_28147_CNT_IMIT_OLD"},
+	// Botan 2's numbers for what draft-zauner-tls-aes-ocb-04 left without.
+	{0xFFC0, "TLS_DHE_RSA_WITH_AES_128_OCB"},
+	{0xFFC1, "TLS_DHE_RSA_WITH_AES_256_OCB"},
+	{0xFFC2, "TLS_ECDHE_RSA_WITH_AES_128_OCB"},
+	{0xFFC3, "TLS_ECDHE_RSA_WITH_AES_256_OCB"},
+	{0xFFC4, "TLS_ECDHE_ECDSA_WITH_AES_128_OCB"},
+	{0xFFC5, "TLS_ECDHE_ECDSA_WITH_AES_256_OCB"},
 	// RSA_PSK, whose server proves itself with a certificate first: RFC 4279 §4, 5487, 6209, 6367, 7905.
 	{0x0094, "TLS_RSA_PSK_WITH_AES_128_CBC_SHA"},
 	{0x00AC, "TLS_RSA_PSK_WITH_AES_128_GCM_SHA256"},
@@ -291,7 +298,7 @@ func suites12() []uint16 {
 	return ids[:min(most, len(ids))]
 }
 
-var rare12 = regexp.MustCompile("GOST|_PSK_|SM4|_OLD_|TLS_DH_|28147|EXPORT")
+var rare12 = regexp.MustCompile("GOST|_PSK_|SM4|_OCB|_OLD_|TLS_DH_|28147|EXPORT")
 
 // suites12Short holds what the short TLS 1.2 hello offers.
 var suites12Short = []uint16{

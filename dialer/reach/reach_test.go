@@ -9,7 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -85,13 +87,19 @@ func TestReach(t *testing.T) {
 		t.Skip("starts some hundred servers")
 	}
 	var table reachTable
-	for _, group := range reachGroups {
+	for _, group := range slices.Concat(reachGroups, stacks()) {
 		t.Run(strings.ReplaceAll(group.server, "/", "-"), func(t *testing.T) {
 			for _, program := range group.programs {
-				if reachProgram(program) == "" {
-					table.skipped = append(table.skipped, group.server)
+				if reachProgram(program) != "" {
+					continue
+				}
+				table.skipped = append(table.skipped, group.server)
+				if slices.ContainsFunc(reachGroups, func(g reachGroup) bool { return g.server == group.server }) {
 					t.Skipf("%s is not installed", program)
 				}
+				// .ci/run has not installed all of these.
+				t.Logf("%s is not installed", program)
+				return
 			}
 			cases := group.cases(t)
 			for i := range cases {
@@ -237,8 +245,8 @@ func (r *reachTable) String() string {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", row.server, row.name, got, row.method, row.version, row.status, row.key, row.signing)
 	}
 	w.Flush()
-	fmt.Fprintf(&b, "\n%d servers: handshake %d, hello13 %d, hello10 %d, no certificate %d\n",
-		len(r.rows), methods["handshake"], methods["hello13"], methods["hello10"], methods[""])
+	fmt.Fprintf(&b, "\n%d servers: handshake %d, hello13 %d, hello12 %d, hello10 %d, no certificate %d\n",
+		len(r.rows), methods["handshake"], methods["hello13"], methods["hello12"], methods["hello10"], methods[""])
 	for _, server := range r.skipped {
 		fmt.Fprintf(&b, "not installed: %s\n", server)
 	}
@@ -247,6 +255,12 @@ func (r *reachTable) String() string {
 
 // reachProgram returns the path of a program, or "" where it is not installed.
 func reachProgram(name string) string {
+	if filepath.IsAbs(name) { // a module of a server
+		if _, err := os.Stat(name); err != nil {
+			return ""
+		}
+		return name
+	}
 	// Servers are not in everybody's PATH.
 	for _, name := range []string{name, "/usr/sbin/" + name} {
 		if path, err := exec.LookPath(name); err == nil {
