@@ -117,3 +117,31 @@ func TestPicture(t *testing.T) {
 	}
 	compare(t, "docs/picture.svg", got)
 }
+
+// TestShownCommands: what a page shows and does not run has flags that there are.
+func TestShownCommands(t *testing.T) {
+	segment := regexp.MustCompile(`(?:^|[|;(] *|do |sudo )(certsweep [^|;&>]*)`)
+	n := 0
+	for _, name := range pages(t) {
+		for _, block := range consoleBlock.FindAllStringSubmatch(page(t, name), -1) {
+			for line := range strings.Lines(block[1]) {
+				for _, found := range segment.FindAllStringSubmatch(strings.TrimPrefix(strings.TrimSpace(line), "$ "), -1) {
+					n++
+					args := strings.Fields(strings.ReplaceAll(found[1], "$i", "1"))[1:]
+					described := newOptions().command()
+					for _, c := range commands() {
+						if len(args) > 0 && c.name == args[0] && c.describe != nil {
+							described, args = c.describe(), args[1:]
+						}
+					}
+					if err := described.Parse(args, nil); err != nil {
+						t.Errorf("%s: %s: %v", name, found[1], err)
+					}
+				}
+			}
+		}
+	}
+	if n < 20 {
+		t.Errorf("%d commands", n)
+	}
+}
