@@ -22,8 +22,10 @@ func ParseChain(ders [][]byte, parsed []*x509.Certificate) []*x509.Certificate {
 	chain := make([]*x509.Certificate, len(ders))
 	for i, der := range ders {
 		// A refusal is reported by certificate.Read, where it is shown.
-		if chain[i], _ = x509.ParseCertificate(der); chain[i] == nil && i > 0 {
-			chain[i] = parseWithoutKey(der)
+		if i > 0 {
+			chain[i] = parsedAbove.parse(der)
+		} else {
+			chain[i], _ = x509.ParseCertificate(der)
 		}
 	}
 	return chain
