@@ -63,7 +63,7 @@ func benchList(b *testing.B, dir string) (list, root string) {
 	}
 	b.Cleanup(farm.Close)
 	const certificates = 10_000
-	bulk, err := dialertest.NewBulk(farm.CA(), certificates)
+	bulk, err := dialertest.NewBulk(farm.CA(), certificates, 0)
 	if err != nil {
 		b.Fatal(err)
 	}

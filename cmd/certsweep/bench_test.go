@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -53,6 +54,11 @@ var loads = []load{
 	{name: "dropped-at-once", farm: "dropped", targets: 15000, inFlight: 15000, args: []string{"--trust", "none", "--connect-timeout", "3s"}},
 	{name: "silent", farm: "silent", targets: 15000, inFlight: 15000, args: []string{"--trust", "none", "--timeout", "20s"}},
 	{name: "silent-no-pq", farm: "silent", targets: 15000, inFlight: 15000, args: []string{"--trust", "none", "--timeout", "20s", "--no-pq"}},
+	// With --fast; the bare loop is that of any scan.
+	{name: "fast", farm: "bulk", targets: 20000, inFlight: 1000, args: []string{"--fast", "--trust", "none"}},
+	{name: "fast-verified", farm: "bulk", targets: 20000, inFlight: 1000, args: []string{"--fast"}},
+	{name: "fast-1.3", farm: "bulk-1.3", targets: 20000, inFlight: 1000, args: []string{"--fast", "--trust", "none"}},
+	{name: "fast-silent", farm: "silent", targets: 15000, inFlight: 15000, args: []string{"--fast", "--trust", "none", "--timeout", "20s"}},
 }
 
 func BenchmarkBareLoop(b *testing.B) {
@@ -71,7 +77,7 @@ func (l load) run(b *testing.B, role string) {
 	farm := startFarm(b, l.farm)
 	list := farm.list(b, l.targets)
 	args := append([]string{"-q", "-c", strconv.Itoa(l.inFlight), list}, l.args...)
-	if len(l.args) == 0 {
+	if !slices.Contains(l.args, "--trust") {
 		args = append(args, "--ca-file", farm.root)
 	}
 	var cpu time.Duration
@@ -244,7 +250,7 @@ func (f *farmProcess) list(b *testing.B, n int) string {
 func init() { roles["farm"], roles["bare"] = farmRole, bareRole }
 
 // farmRole runs servers until standard input ends: "bulk", 10,000 certificates
-// under one P-256 intermediate; "distant", the same at a distance; "silent", which accept and say nothing;
+// under one P-256 intermediate; "bulk-1.3", the same of TLS 1.3 alone; "distant", the same at a distance; "silent", which accept and say nothing;
 // "refused", where nobody listens; "dropped", whose queue of connections is
 // full. Eight addresses keep the client in ports.
 func farmRole() int {
@@ -260,9 +266,13 @@ func farmRole() int {
 			return fail(err)
 		}
 		running = addresses
-	case "bulk":
+	case "bulk", "bulk-1.3":
+		least := uint16(0)
+		if kind == "bulk-1.3" {
+			least = tls.VersionTLS13
+		}
 		root := dialertest.NewCA("Root", dialertest.P256)
-		bulk, err := dialertest.NewBulk(root.Intermediate("Intermediate", dialertest.P256), 10000, addresses...)
+		bulk, err := dialertest.NewBulk(root.Intermediate("Intermediate", dialertest.P256), 10000, least, addresses...)
 		if err != nil {
 			return fail(err)
 		}

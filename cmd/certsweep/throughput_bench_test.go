@@ -88,7 +88,7 @@ func startDistant() ([]string, error) {
 	if err := startDistance(); err != nil {
 		return nil, err
 	}
-	bulk, err := dialertest.NewBulk(dialertest.NewCA("Root", dialertest.P256), 1000, distantSelf+":0")
+	bulk, err := dialertest.NewBulk(dialertest.NewCA("Root", dialertest.P256), 1000, 0, distantSelf+":0")
 	if err != nil {
 		return nil, err
 	}

@@ -22,15 +22,16 @@ type Bulk struct {
 }
 
 // NewBulk issues n certificates under ca, which share a P-256 key, and starts
-// listening on the given addresses, by default on one port of 127.0.0.1. It
+// listening on the given addresses, by default on one port of 127.0.0.1. least is the
+// least version of TLS that it speaks, 0 for that of crypto/tls. It
 // returns an error, and leaves nothing open, where it cannot listen on one.
-func NewBulk(ca *CA, n int, addresses ...string) (*Bulk, error) {
+func NewBulk(ca *CA, n int, least uint16, addresses ...string) (*Bulk, error) {
 	if len(addresses) == 0 {
 		addresses = []string{loopback}
 	}
 	b := new(Bulk)
 	b.certs = ca.IssueMany(n, b.Host)
-	serve := serveTLS(&tls.Config{GetCertificate: b.choose})
+	serve := serveTLS(&tls.Config{GetCertificate: b.choose, MinVersion: least})
 	for _, address := range addresses {
 		s, err := Listen(address, serve)
 		if err != nil {

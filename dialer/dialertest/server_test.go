@@ -142,7 +142,7 @@ func TestSilent(t *testing.T) {
 
 func TestBulk(t *testing.T) {
 	ca := dialertest.NewCA("Test Root", dialertest.P256)
-	b, err := dialertest.NewBulk(ca.Intermediate("Test Intermediate", dialertest.P256), 3, "127.0.0.1:0", "127.0.0.2:0")
+	b, err := dialertest.NewBulk(ca.Intermediate("Test Intermediate", dialertest.P256), 3, 0, "127.0.0.1:0", "127.0.0.2:0")
 	if err != nil {
 		t.Fatal(err)
 	}

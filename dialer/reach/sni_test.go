@@ -189,7 +189,7 @@ func BenchmarkGoodEndpoints(b *testing.B) {
 
 func probeGood(t testing.TB, endpoints int) {
 	const certificates, workers = 100, 8
-	bulk, err := dialertest.NewBulk(dialertest.NewCA("Bulk Root", dialertest.P256), certificates)
+	bulk, err := dialertest.NewBulk(dialertest.NewCA("Bulk Root", dialertest.P256), certificates, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
