@@ -99,7 +99,8 @@ type Dialer struct {
 	rungs      []rung
 	quietRungs []rung // see quietFirst
 	// The hellos of a Dialer that is Fast; nil if the versions leave nothing of it.
-	fast12, fast13 *hello.Offer
+	fast12, fast13 *hello.Asker
+	fastErr        error
 	// offersPostQuantum: the hello of crypto/tls has a post-quantum group.
 	offersPostQuantum bool
 	rescued           atomic.Int64
@@ -150,7 +151,9 @@ func (d *Dialer) init() {
 		d.alternates = make(chan struct{}, alternatesInFlight)
 		d.rungs = newRungs(d.base)
 		d.quietRungs = quietFirst(d.rungs)
-		d.fast12, d.fast13 = fastOffers(d.base)
+		if d.Fast {
+			d.fast12, d.fast13, d.fastErr = fastOffers(d.base)
+		}
 		d.offersPostQuantum = hasPostQuantum(d.base.CurvePreferences) && (d.base.MaxVersion == 0 || d.base.MaxVersion >= tls.VersionTLS13)
 		d.resolver = d.Resolver
 		if d.resolver == nil {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"time"
 
 	"certsweep/dialer/hello"
@@ -69,11 +71,14 @@ type glanceWire interface {
 	end(peace bool)
 }
 
+// errSilent is the failure of a peer that was silent to the first hello.
+var errSilent = &Error{Phase: PhaseHandshake, Code: CodeTimeout, Err: fmt.Errorf("read: %w", os.ErrDeadlineExceeded)}
+
 var errNothing = errors.New("nothing is there yet")
 
 // fastOffers returns the two hellos of a Dialer that is Fast, nil for one that has
 // nothing to offer within config's versions.
-func fastOffers(config *tls.Config) (first, second *hello.Offer) {
+func fastOffers(config *tls.Config) (first, second *hello.Asker, err error) {
 	least := config.MinVersion
 	if least <= tls.VersionTLS10 {
 		least = 0
@@ -81,13 +86,15 @@ func fastOffers(config *tls.Config) (first, second *hello.Offer) {
 	if config.MaxVersion == 0 || config.MaxVersion >= tls.VersionTLS13 {
 		offer, _ := hello.Fast13().Limit(least, config.MaxVersion)
 		offer.ALPN = config.NextProtos
-		second = &offer
+		if second, err = hello.NewAsker(offer); err != nil {
+			return nil, nil, err
+		}
 	}
 	if offer, ok := hello.Fast12().Limit(least, config.MaxVersion); ok {
 		offer.ALPN = config.NextProtos
-		first = &offer
+		first, err = hello.NewAsker(offer)
 	}
-	return first, second
+	return first, second, err
 }
 
 // Begin begins the probe of an endpoint by a Dialer that is Fast, which goes on as
@@ -117,6 +124,10 @@ func (d *Dialer) glance(ctx context.Context, e *Endpoint, h *Handshake) *Glance 
 	addrs, failure := d.resolve(ctx, e, h)
 	if failure != nil {
 		g.stage, g.err = glanceDone, failure
+		return g
+	}
+	if d.fastErr != nil {
+		g.stage, g.err = glanceDone, classify(PhaseLocal, d.fastErr)
 		return g
 	}
 	g.others = addrs
@@ -164,11 +175,11 @@ func (g *Glance) ask() error {
 		// A silent peer is asked again, as its firewall may not like the first form.
 		limit = limit.Add(-min(rescueTimeout, time.Until(limit)/rescuePart))
 	}
-	offer := g.d.fast12
+	asker := g.d.fast12
 	if g.second {
-		offer = g.d.fast13
+		asker = g.d.fast13
 	}
-	query, record, err := offer.Ask(g.h.ServerName)
+	query, record, err := asker.Ask(g.h.ServerName)
 	if err != nil {
 		return err
 	}
@@ -239,6 +250,9 @@ func (g *Glance) answer() {
 			}
 			return
 		}
+	}
+	if g.query == nil {
+		g.query = g.d.fast12.Query()
 	}
 	certified := len(g.query.Certificates) > 0
 	err := g.wire.waited()
@@ -347,7 +361,7 @@ func (g *Glance) leave(closed error, peace bool) {
 		}
 	}
 	g.wire.SetReadDeadline(limit)
-	if g.part(); g.stage == glancePart && g.next == nextNothing && g.d.BeforeDrain != nil {
+	if g.next == nextNothing && g.d.BeforeDrain != nil {
 		g.d.BeforeDrain(g.ctx)
 	}
 }
@@ -382,7 +396,11 @@ func (g *Glance) hangUp(peace bool) {
 		g.stage = glanceDone
 		return
 	}
-	g.next, g.second, g.first, g.err, g.read = nextNothing, true, g.err, nil, 0
+	if g.first = g.err; g.err.Code == CodeTimeout {
+		// Those may be many, and hold no more than they have to.
+		g.first = errSilent
+	}
+	g.next, g.second, g.err, g.read = nextNothing, true, nil, 0
 	g.others = []netip.Addr{g.h.Addr.Addr()}
 	g.dial()
 }

@@ -262,6 +262,11 @@ func (sc *scan) dispatch(t *Target) {
 			sc.serve(t, true)
 		}
 	})
+	if sc.Begin != nil {
+		// A worker that only begins is free again in a moment, and has the stack for
+		// the next.
+		runtime.Gosched()
+	}
 }
 
 // ended returns why a scan was cut off, or nil where it was only stopped.

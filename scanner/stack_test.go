@@ -4,11 +4,14 @@ package scanner
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"certsweep/dialer"
+	"certsweep/dialer/dialertest"
 	"certsweep/results"
 )
 
@@ -64,4 +67,60 @@ func deep(waiting *sync.WaitGroup, release <-chan struct{}) byte {
 	waiting.Done()
 	<-release
 	return frame[len(release)] + frame[len(frame)-1]
+}
+
+// TestStepsNeedHardlyAStack measures the stacks of peers that are silent in a fast
+// scan: each has a goroutine whose stack has the least size there is.
+func TestStepsNeedHardlyAStack(t *testing.T) {
+	const targets = 1000
+	silent, err := dialertest.NewSilent("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	d := &dialer.Dialer{Fast: true}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	s := Scanner{Workers: targets, Probe: d.Probe, Begin: func(ctx context.Context, e *dialer.Endpoint, h *dialer.Handshake) Steps {
+		if g := d.Begin(ctx, e, h); g != nil {
+			return g
+		}
+		return nil
+	}}
+	addr := silent.Addrs()[0]
+	if d.Begin(ctx, &dialer.Endpoint{Host: "::1", Port: 1}, new(dialer.Handshake)) == nil {
+		t.Skip("connections are not waited for in steps on this system")
+	}
+	var before, during runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	measured := make(chan struct{})
+	go func() {
+		defer close(measured)
+		defer cancel()
+		for silent.Held() < targets && ctx.Err() == nil {
+			time.Sleep(10 * time.Millisecond)
+		}
+		// What a stack was grown for at the beginning is given back.
+		for range 3 {
+			runtime.GC()
+		}
+		runtime.ReadMemStats(&during)
+	}()
+	list := func(yield func(Target, error) bool) {
+		for range targets {
+			if !yield(Target{Line: 1, Endpoint: dialer.Endpoint{Host: addr.Addr().String(), Port: addr.Port()}}, nil) {
+				return
+			}
+		}
+	}
+	if err := s.Scan(ctx, list, func(*results.Record) error { return nil }); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	<-measured
+	each := int(during.StackInuse-before.StackInuse) / targets
+	t.Logf("%d bytes of stack, %d of heap for each", each, int(during.HeapInuse-before.HeapInuse)/targets)
+	if each > 3<<10 {
+		t.Errorf("%d bytes of stack for each silent peer", each)
+	}
 }

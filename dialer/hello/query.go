@@ -2,6 +2,7 @@ package hello
 
 import (
 	"crypto/ecdh"
+	"crypto/rand"
 	"encoding/binary"
 	"slices"
 	"sync"
@@ -34,7 +35,7 @@ func Fast13() Offer {
 
 // Query is one hello and its answer, without a connection: for who has many that
 // wait, and reads by itself. It ends with the server's first flight and checks no
-// signature, so that KeyProved is never set. A Query is begun with [Offer.Ask], and not
+// signature, so that KeyProved is never set. A Query is begun by an [Asker], and not
 // safe for concurrent use.
 type Query struct {
 	// Result is what the server showed so far.
@@ -57,30 +58,96 @@ const (
 	queryEnded
 )
 
-// Ask begins a query for a server name, see [Client]: it returns the hello in its
-// record, to be sent first. Of KeyShares, no group but P-256 is made one of. The
-// error is that of [Client.Marshal]. The offer must not be changed before the query
-// has ended.
-func (o *Offer) Ask(serverName string) (*Query, []byte, error) {
-	hello := clientHello{client: &Client{Offer: *o, ServerName: serverName}}
+// Asker makes the hellos of queries, all of one offer. It is safe for concurrent use.
+type Asker struct {
+	offer *Offer
+	// record has the hello without a server name, and at its end the key share.
+	record     []byte
+	extensions int // where their length is
+	shares     bool
+}
+
+// Where what changes stands in the record of a ClientHello.
+const (
+	atRecordLength = 3
+	atLength       = recordHeaderSize + 1
+	atRandom       = recordHeaderSize + handshakeHeaderSize + 2
+	atSessionID    = atRandom + 32 + 1
+)
+
+// NewAsker returns an Asker for an offer, which must not be changed afterwards. Of its
+// KeyShares, no group but P-256 is made one of, and its Extensions are left to it. The
+// error is that of [Client.Marshal].
+func NewAsker(o Offer) (*Asker, error) {
+	o.Extensions = nil
+	a := &Asker{offer: &o, shares: slices.Contains(o.KeyShares, groupP256)}
+	hello := clientHello{client: &Client{Offer: o}}
 	hello.renew()
-	q := &Query{offer: o}
-	if slices.Contains(o.KeyShares, groupP256) {
+	if a.shares {
 		share, err := recentP256.share()
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		q.share, hello.shares = share, []*keyShare{share}
+		hello.shares = []*keyShare{share}
 	}
 	message, err := hello.marshal()
 	if err != nil {
+		return nil, err
+	}
+	a.record = plainRecord(recordHandshake, o.recordVersion(), message)
+	a.extensions = atSessionID + len(hello.sessionID) + 2 + 2*len(o.CipherSuites) + 1 + max(1, len(o.Compression))
+	return a, nil
+}
+
+// Ask begins a query for a server name, which is sent as a [Client] does: it returns
+// the hello in its record, to be sent first. If nothing of that is needed for the
+// answer, which may never come, the query is nil, and that of Query when it comes.
+// The error is of a key share that cannot be made.
+func (a *Asker) Ask(serverName string) (*Query, []byte, error) {
+	name := sniName(serverName)
+	// RFC 6066 §3: the extension's header, the list's length, the name's type and length
+	const around = 4 + 2 + 1 + 2
+	extra := 0
+	if name != "" {
+		extra = around + len(name)
+	}
+	record := make([]byte, len(a.record)+extra)
+	after := a.extensions + 2
+	copy(record, a.record[:after])
+	copy(record[after+extra:], a.record[after:])
+	if name != "" {
+		grow := func(at int) {
+			binary.BigEndian.PutUint16(record[at:], binary.BigEndian.Uint16(record[at:])+uint16(extra))
+		}
+		grow(atRecordLength)
+		grow(atLength + 1) // below 64 KiB: the message fits into a record
+		grow(a.extensions)
+		sni := record[after:]
+		binary.BigEndian.PutUint16(sni, extensionServerName)
+		binary.BigEndian.PutUint16(sni[2:], uint16(extra-4))
+		binary.BigEndian.PutUint16(sni[4:], uint16(extra-6))
+		binary.BigEndian.PutUint16(sni[7:], uint16(len(name)))
+		copy(sni[around:], name)
+	}
+	rand.Read(record[atRandom : atRandom+32])
+	if a.offer.SessionID {
+		rand.Read(record[atSessionID : atSessionID+32])
+	}
+	if !a.shares {
+		return nil, record, nil
+	}
+	share, err := recentP256.share()
+	if err != nil {
 		return nil, nil, err
 	}
-	if q.share != nil {
-		q.hello = message
-	}
-	return q, plainRecord(recordHandshake, o.recordVersion(), message), nil
+	copy(record[len(record)-len(share.public):], share.public)
+	q := a.Query()
+	q.share, q.hello = share, record[recordHeaderSize:]
+	return q, record, nil
 }
+
+// Query returns the query of a hello for which Ask returned none.
+func (a *Asker) Query() *Query { return &Query{offer: a.offer} }
 
 // reused is a key share for several hellos. What is agreed on with it protects
 // nothing but a certificate that the server shows to anybody, and a new key for

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -14,9 +15,16 @@ import (
 // ask sends a query on a connection and reads the answer in parts, of size bytes
 // at most.
 func ask(o Offer, conn net.Conn, size int) (*Query, error) {
-	q, record, err := o.Ask("a.test")
+	asker, err := NewAsker(o)
 	if err != nil {
 		return nil, err
+	}
+	q, record, err := asker.Ask("a.test")
+	if err != nil {
+		return nil, err
+	}
+	if q == nil {
+		q = asker.Query()
 	}
 	if _, err := conn.Write(record); err != nil {
 		return q, err
@@ -94,6 +102,41 @@ func TestQuery(t *testing.T) {
 					t.Errorf("the server ended with %v, not for the goodbye", ended)
 				}
 			})
+		}
+	}
+}
+
+// TestAsker holds that its hellos are those of a Client, but for what is random.
+func TestAsker(t *testing.T) {
+	t.Parallel()
+	for _, o := range []Offer{Fast12(), Fast13(), withALPN(Fast13(), "h2", "http/1.1"), Hello10()} {
+		asker, err := NewAsker(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"", "a.test", "a.test.", "127.0.0.1", strings.Repeat("a", 253)} {
+			query, record, err := asker.Ask(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			message := record[recordHeaderSize:]
+			got, err := ParseClientHello(message[handshakeHeaderSize:])
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := clientHello{client: &Client{Offer: o, ServerName: name}, random: got.Random}
+			if o.SessionID {
+				want.sessionID = message[atSessionID-recordHeaderSize:][:32]
+			}
+			if query != nil {
+				want.shares = []*keyShare{query.share}
+			}
+			if marshaled, _ := want.marshal(); !bytes.Equal(message, marshaled) || !bytes.Equal(record, plainRecord(recordHandshake, versionTLS10, message)) {
+				t.Errorf("%q:\n%x\n%x", name, message, marshaled)
+			}
+			if _, again, _ := asker.Ask(name); bytes.Equal(record, again) {
+				t.Error("two hellos are the same")
+			}
 		}
 	}
 }

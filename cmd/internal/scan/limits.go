@@ -15,13 +15,18 @@ import (
 // collections: each has to walk the stack of every worker, and a dead target
 // leaves little else to collect. With thousands in flight, memory counts for
 // more. GOGC in the environment wins.
-func tuneCollector(inFlight int) {
+func tuneCollector(inFlight int, fast bool) {
 	const (
 		smallScan    = 2000
 		smallPercent = 200
+		fastPercent  = 50 // of what is little for each target
 	)
-	if os.Getenv("GOGC") == "" && inFlight <= smallScan {
+	switch {
+	case os.Getenv("GOGC") != "":
+	case inFlight <= smallScan:
 		debug.SetGCPercent(smallPercent)
+	case fast:
+		debug.SetGCPercent(fastPercent)
 	}
 }
 
@@ -35,6 +40,9 @@ const (
 	// heap for a hello with ML-KEM shares, 16 KB of stack, and what the
 	// collector leaves lying about until the next round.
 	flightMemory = 56 << 10
+	// fastMemory is the same with --fast, which holds a tenth of that for a peer that
+	// is silent, and for one that answers what it sent.
+	fastMemory = 16 << 10
 	// outsideMemory is resident but not the Go runtime's, and what it overshoots
 	// its limit by where peers send faster than it collects.
 	outsideMemory = 28 << 20
@@ -70,7 +78,7 @@ func (o *Options) Fit(stderr io.Writer, s *scanner.Scanner) {
 	s.Workers = min(o.Concurrency, fit)
 	if o.MaxMemory != 0 {
 		s.MemoryLimit = int64(o.MaxMemory) - outsideMemory
-		inMemory := max(1, int(o.MaxMemory-baseMemory)/flightMemory)
+		inMemory := max(1, int(o.MaxMemory-baseMemory)/o.flightMemory())
 		if s.Workers > inMemory {
 			fmt.Fprintf(stderr, "certsweep: %d targets in flight instead of %d: --max-memory %v allows no more\n", inMemory, s.Workers, &o.MaxMemory)
 		}
@@ -81,10 +89,22 @@ func (o *Options) Fit(stderr io.Writer, s *scanner.Scanner) {
 	}
 	// What drains beside the workers' has what they leave of both. One target at
 	// a time is for records in the order of the list.
-	if s.Drains = min(s.Workers, fit-s.Workers, drainsPerProcessor*runtime.GOMAXPROCS(0)); s.Drains == 0 || s.Workers == 1 {
+	s.Drains = min(s.Workers, fit-s.Workers)
+	if !o.Fast {
+		s.Drains = min(s.Drains, drainsPerProcessor*runtime.GOMAXPROCS(0))
+	}
+	if s.Drains == 0 || s.Workers == 1 {
 		s.Drains = -1
 	}
-	tuneCollector(s.Workers)
+	tuneCollector(s.Workers, o.Fast)
+}
+
+// flightMemory returns what a target in flight is reckoned to need, in bytes.
+func (o *Options) flightMemory() int {
+	if o.Fast {
+		return fastMemory
+	}
+	return flightMemory
 }
 
 // fitDescriptors returns how many targets this process may have sockets for, and
