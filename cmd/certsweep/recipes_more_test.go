@@ -118,6 +118,34 @@ func TestRecipeTimer(t *testing.T) {
 	}
 }
 
+// TestRecipeServeUnit has systemd look at the exporter's unit, and at what the unit
+// leaves the exporter to do.
+func TestRecipeServeUnit(t *testing.T) {
+	t.Parallel()
+	unit := page(t, "docs/recipes/systemd/certsweep-serve.service")
+	if !strings.Contains(unit, "\nExecStart=/usr/local/bin/certsweep serve /etc/certsweep/endpoints.txt\n") {
+		t.Error("certsweep serve is not started")
+	}
+	if _, err := exec.LookPath("systemd-analyze"); err != nil {
+		t.Skip("systemd-analyze is not installed")
+	}
+	name := filepath.Join(t.TempDir(), "certsweep-serve.service")
+	unit = strings.ReplaceAll(unit, "/usr/local/bin/certsweep", newRecipe(t).withProgram(t))
+	// The manual page is where the package puts it.
+	unit = strings.ReplaceAll(unit, "Documentation=man:certsweep(1)\n", "")
+	if err := os.WriteFile(name, []byte(unit), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("systemd-analyze", "verify", "--recursive-errors=no", name).CombinedOutput()
+	if err != nil || len(out) > 0 {
+		t.Errorf("%v\n%s", err, out)
+	}
+	// 0 is the best of 100, and most services have more than 90.
+	if out, err := exec.Command("systemd-analyze", "security", "--offline=true", "--threshold=15", name).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 // TestRecipeCronJob runs the container's arguments over the list of the ConfigMap.
 func TestRecipeCronJob(t *testing.T) {
 	t.Parallel()
