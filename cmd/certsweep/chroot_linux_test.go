@@ -21,7 +21,7 @@ func TestMozillaFallback(t *testing.T) {
 	}
 	root := t.TempDir()
 	build := exec.Command("go", "build", "-o", filepath.Join(root, "certsweep"), ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-trimpath -buildvcs=false") // as TestRelease, which compiles it too
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
