@@ -3,6 +3,7 @@ package starttls
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -76,8 +77,12 @@ func berLength(b []byte) (int, bool) {
 	for _, c := range b[1:] {
 		n = n<<8 | uint32(c)
 	}
-	return int(n), int(b[0]) == 0x80+len(b)-1
+	return bounded(n), int(b[0]) == 0x80+len(b)-1
 }
+
+// bounded returns a length that an int of 32 bits holds too: one that is cut is too
+// large for anything that is read here.
+func bounded(n uint32) int { return int(min(n, math.MaxInt32)) }
 
 // berElement takes the first element off b, which must have the given tag.
 func berElement(b []byte, tag byte) (value, rest []byte, ok bool) {
@@ -140,7 +145,7 @@ func (p *preamble) postgresError() (string, error) {
 		return "", err
 	}
 	// The length counts itself.
-	fields, err := p.next(max(int(binary.BigEndian.Uint32(length)), 4) - 4)
+	fields, err := p.next(max(bounded(binary.BigEndian.Uint32(length)), 4) - 4)
 	return string(fields), err
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"math"
 	"math/bits"
 	"time"
 
@@ -237,6 +238,10 @@ func unitsOf(resolution byte) uint64 {
 	return units
 }
 
+// wireLength is the length that a file says a packet had, which an int of 32 bits must
+// hold too.
+func wireLength(n uint32) int { return int(min(n, math.MaxInt32)) }
+
 func (s *pcapng) simple(b []byte, p *packet) error {
 	if len(b) < 4 || len(s.interfaces) == 0 {
 		return fmt.Errorf("%w: a packet of no interface", ErrCut)
@@ -247,7 +252,7 @@ func (s *pcapng) simple(b []byte, p *packet) error {
 		data = data[:snapLen]
 	}
 	data = data[:min(uint32(len(data)), length)]
-	*p = packet{data: data, length: int(length), time: s.last, link: s.interfaces[0].link}
+	*p = packet{data: data, length: wireLength(length), time: s.last, link: s.interfaces[0].link}
 	return nil
 }
 
@@ -265,7 +270,7 @@ func (s *pcapng) enhanced(b []byte, p *packet) error {
 	}
 	on := &s.interfaces[index]
 	s.last = on.time(uint64(s.order.Uint32(b[4:]))<<32 | uint64(s.order.Uint32(b[8:])))
-	*p = packet{data: b[fixed : fixed+captured], length: int(s.order.Uint32(b[16:])), time: s.last, link: on.link}
+	*p = packet{data: b[fixed : fixed+captured], length: wireLength(s.order.Uint32(b[16:])), time: s.last, link: on.link}
 	return nil
 }
 

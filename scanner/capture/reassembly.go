@@ -108,7 +108,7 @@ func (r *Reader) data(f *flow, s *segment, seq uint32, at found) {
 		}
 		side.sync(seq)
 	}
-	ahead := int(int32(seq - side.next)) // the least int32 has no positive
+	ahead := int64(int32(seq - side.next)) // the least int32 has no positive
 	if ahead > 0 && !side.reading && at.what != nothing && ahead < sameConnection {
 		// Whatever came before it was not TLS.
 		side.sync(seq)
@@ -121,7 +121,7 @@ func (r *Reader) data(f *flow, s *segment, seq uint32, at found) {
 			r.keep(f, s, seq, p)
 		}
 		return
-	case ahead < 0 && -ahead >= len(p):
+	case ahead < 0 && -ahead >= int64(len(p)):
 		if -ahead < maxAhead {
 			r.table.counts.Retransmissions++
 		}
@@ -150,7 +150,7 @@ func (r *Reader) keep(f *flow, s *segment, seq uint32, p []byte) {
 	side := &f.sides[s.from]
 	side.cut = side.cut || s.missing > 0
 	if !side.synced && len(side.held) > 0 {
-		if apart := int(int32(seq - side.held[0].seq)); max(apart, -apart) > maxAhead {
+		if apart := int64(int32(seq - side.held[0].seq)); max(apart, -apart) > maxAhead {
 			side.forget() // runs are in order only if they are near each other
 		}
 	}
