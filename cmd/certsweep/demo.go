@@ -78,5 +78,35 @@ func (e *environment) demo(args []string) error {
 	if err != nil {
 		return err
 	}
-	return e.sweep(o, s, d, o.Complete()(scanner.ReadTargets(strings.NewReader(list.String()), scan.KnownAttribute)), nil, out)
+	asked := o.Survey.Enumerate != 0
+	err = e.sweep(o, s, d, o.Complete()(scanner.ReadTargets(strings.NewReader(list.String()), scan.KnownAttribute)), nil, out)
+	if err == nil && !asked && !o.quiet && o.format == formatTable {
+		err = e.tellEnumeration(o, farm.Endpoint("good"))
+	}
+	return err
+}
+
+// tellEnumeration says what one server of the farm accepts. To ask all of them would
+// change what the demo finds, as findings are then about all that is accepted.
+func (e *environment) tellEnumeration(o *options, server *dialertest.Endpoint) error {
+	if err := o.Survey.Enumerate.Set("all"); err != nil {
+		return err
+	}
+	s, _, err := e.newScanner(o)
+	if err != nil {
+		return err
+	}
+	s.Stop = e.stop.Done()
+	r, err := s.One(e.abort, server.Target())
+	if err != nil || r.Enumeration == nil {
+		return nil // it was stopped
+	}
+	fmt.Fprintf(e.stderr, "\n--enumerate all finds out all that a server accepts; of %s with %d connections:\n", server.Name, r.Enumeration.Connections)
+	for _, v := range r.Enumeration.Versions {
+		fmt.Fprintf(e.stderr, "  suites of TLS %s: %s\n", v.Version, strings.Join(v.Suites, " "))
+	}
+	for _, g := range r.Enumeration.Groups {
+		fmt.Fprintf(e.stderr, "  groups of TLS %s: %s\n", g.Version, strings.Join(g.Groups, " "))
+	}
+	return nil
 }
