@@ -208,7 +208,7 @@ func (s *server) run() error {
 		scheme = "http(s)"
 	}
 	fmt.Fprintf(s.stderr, "certsweep: serving %s on %s://%s/, each probed every %v\n",
-		s.endpoints(), scheme, listener.Addr(), time.Duration(s.options.every))
+		s.endpoints(), scheme, listener.Addr(), &s.options.every)
 	err = s.probe(served)
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
 	defer cancel()
