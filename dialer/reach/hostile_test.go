@@ -164,7 +164,9 @@ func TestHostilePeers(t *testing.T) {
 				}
 				defer farm.Close()
 				e := farm.Endpoint(name)
-				peer.check(t, dialer.Endpoint{Host: e.Addr.Addr().String(), Port: e.Addr.Port(), ServerName: e.Host})
+				at := dialer.Endpoint{Host: e.Addr.Addr().String(), Port: e.Addr.Port(), ServerName: e.Host}
+				peer.check(t, at)
+				peer.checkFast(t, at)
 			})
 		}
 		for _, peer := range hostilePeers() {
@@ -172,7 +174,9 @@ func TestHostilePeers(t *testing.T) {
 				t.Parallel()
 				server := dialertest.NewRaw(peer.serve)
 				defer server.Close()
-				peer.check(t, dialer.Endpoint{Host: server.Addr().Addr().String(), Port: server.Addr().Port(), ServerName: reachName})
+				at := dialer.Endpoint{Host: server.Addr().Addr().String(), Port: server.Addr().Port(), ServerName: reachName}
+				peer.check(t, at)
+				peer.checkFast(t, at)
 			})
 		}
 	})
@@ -205,6 +209,30 @@ func (p hostilePeer) check(t *testing.T, e dialer.Endpoint) {
 			if before[local] == "" {
 				t.Errorf("a socket to the peer is left in state %s", state)
 			}
+		}
+	}
+}
+
+// checkFast does so with a Dialer that is Fast.
+func (p hostilePeer) checkFast(t *testing.T, e dialer.Endpoint) {
+	t.Helper()
+	before := socketsTo(t, e.Port)
+	h, err := probeInTime(t, &dialer.Dialer{Fast: true}, e, hostileTime, strings.Contains(p.ends, "deadline"))
+	status, fast := reachStatus(&h, err), h.Method == dialer.MethodFast12 || h.Method == dialer.MethodFast13
+	if fast && (err != nil || h.KeyProved || h.Drain != dialer.Drain{}) {
+		t.Errorf("fast: %v, key proved: %t, drain %v", err, h.KeyProved, h.Drain)
+	}
+	// A hello by hand says after a few bytes already what is not TLS.
+	if !fast && !slices.Contains(append(strings.Fields(p.codes), string(dialer.CodeNotTLS)), status) {
+		t.Errorf("fast: %s (%v), want %s", status, err, p.codes)
+	}
+	if p.certificate && len(h.Certificates) == 0 {
+		t.Error("fast: no certificate")
+	}
+	for local, state := range socketsTo(t, e.Port) {
+		// A close that waits for the peer's, which may never come.
+		if finWait := state == "04" || state == "05"; finWait && before[local] == "" {
+			t.Errorf("fast: a socket to the peer is left in state %s", state)
 		}
 	}
 }
