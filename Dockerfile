@@ -1,4 +1,4 @@
-# An image with nothing but certsweep: no shell, no libraries, no root certificates
+# An image with nothing but certsweep and certsweep-queue: no shell, no libraries, no root certificates
 # (certsweep has Mozilla's built in). It is made of what .ci/release leaves in dist/:
 #
 #   .ci/release 1.2.3
@@ -7,5 +7,6 @@
 FROM scratch
 ARG TARGETARCH=amd64
 ADD dist/image/${TARGETARCH}.tar /
+ENV PATH=/usr/bin
 USER 65534:65534
 ENTRYPOINT ["/usr/bin/certsweep"]

@@ -108,6 +108,7 @@ func TestRelease(t *testing.T) {
 		t.Errorf("--version says %q", said)
 	}
 	t.Run("packages", func(t *testing.T) { checkPackages(t, first) })
+	t.Run("image", func(t *testing.T) { checkImage(t, first) })
 	t.Run("materials", func(t *testing.T) { checkMaterials(t, first, filepath.Join(root, "certsweep")) })
 	t.Run("first scan", func(t *testing.T) {
 		if os.Getuid() != 0 {
@@ -214,6 +215,20 @@ func checkPackages(t *testing.T, dist string) {
 		if !strings.Contains(listed, name+"\n") {
 			t.Errorf("the RPM has no %s:\n%s", name, listed)
 		}
+	}
+}
+
+// checkImage: the image has the programs that the recipes start, and a place for what
+// does not fit into memory.
+func checkImage(t *testing.T, dist string) {
+	listed := in(t, dist, nil, "tar", "--numeric-owner", "-tvf", "image/amd64.tar")
+	for _, want := range []string{`-rwxr-xr-x 0/0 .* usr/bin/certsweep\n`, `-rwxr-xr-x 0/0 .* usr/bin/certsweep-queue\n`, `drwxrwxrwt 0/0 .* tmp/\n`} {
+		if !regexp.MustCompile(want).MatchString(listed) {
+			t.Errorf("no %s in\n%s", want, listed)
+		}
+	}
+	if file := page(t, "Dockerfile"); !strings.Contains(file, "\nADD dist/image/${TARGETARCH}.tar /\n") || !strings.Contains(file, "\nENTRYPOINT [\"/usr/bin/certsweep\"]\n") {
+		t.Errorf("Dockerfile does not fit:\n%s", file)
 	}
 }
 
