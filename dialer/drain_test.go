@@ -293,7 +293,7 @@ type slowReader struct {
 
 func (r *slowReader) Read(p []byte) (int, error) {
 	if r.began {
-		<-time.After(impatience)
+		<-time.After(minDrainTimeout + 50*time.Millisecond)
 	}
 	r.began = true
 	return r.Conn.Read(p)
@@ -312,7 +312,7 @@ func TestBusyServerRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	h, err := probe(new(Dialer), within(t, patience), endpointAt(s.Addr(), "a.test"))
+	h, err := probe(&Dialer{DrainTimeout: patience}, within(t, patience), endpointAt(s.Addr(), "a.test"))
 	if err != nil || !h.ClientCertRequired || h.Drain.End != DrainAlert {
 		t.Errorf("required %v, drain %+v, %v", h.ClientCertRequired, h.Drain, err)
 	}
