@@ -47,8 +47,10 @@ func (a *attempt) dialTCP(ctx context.Context, limit time.Time) (*tcpConn, error
 	a.stop = onCancel(ctx, c.abort)
 	if err := c.await(limit); err != nil {
 		a.detach()
-		// It may have been made in the moment when its time was up.
-		c.SetLinger(0)
+		if c.isConnected() {
+			// It was made in the moment when its time was up.
+			c.SetLinger(0)
+		}
 		c.Close()
 		return nil, err
 	}
@@ -126,6 +128,14 @@ func (c *tcpConn) await(limit time.Time) error {
 		return nil
 	}
 	return dialError(c.remote, "connect", err)
+}
+
+// isConnected asks the kernel, as await does. It is false of a closed connection.
+func (c *tcpConn) isConnected() bool {
+	return c.control(func(fd int) error {
+		_, err := syscall.Getpeername(fd)
+		return err
+	}) == nil
 }
 
 // isSelf reports whether the connection is one to itself.
