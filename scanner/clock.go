@@ -20,12 +20,13 @@ const (
 // peers give up; neither is their doing.
 type clock struct {
 	start time.Time
+	idle  *idle // is asked to look as often; nil if there is none
 	// In nanoseconds from start; that a machine was suspended shows in the wall
 	// clock alone.
 	seen, seenWall, paused atomic.Int64
 }
 
-func newClock() *clock { return &clock{start: time.Now()} }
+func newClock(idle *idle) *clock { return &clock{start: time.Now(), idle: idle} }
 
 // watch looks at the clock until done is closed.
 func (c *clock) watch(done <-chan struct{}) {
@@ -35,6 +36,9 @@ func (c *clock) watch(done <-chan struct{}) {
 		select {
 		case <-ticker.C:
 			c.look()
+			if c.idle != nil {
+				c.idle.look()
+			}
 		case <-done:
 			return
 		}

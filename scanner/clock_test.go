@@ -10,7 +10,7 @@ import (
 // none for what began later.
 func TestClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newClock()
+		c := newClock(nil)
 		c.look()
 		before := time.Now()
 		for range 10 {

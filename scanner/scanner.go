@@ -186,8 +186,9 @@ func newScan(s *Scanner, ctx, turns context.Context) *scan {
 	sc := &scan{
 		Scanner: s, ctx: ctx, turns: turns, work: make(chan *Target), found: make(chan outcome),
 		places: make(chan struct{}, s.workers()), drains: make(chan struct{}, s.drainPlaces()),
-		clock: newClock(), ready: make(chan *job),
+		ready: make(chan *job),
 	}
+	sc.clock = newClock(newIdle(&sc.flights))
 	if s.Rate > 0 {
 		// A burst of 10 ms spares a timer for each target of a fast scan.
 		sc.limiter = rate.NewLimiter(rate.Limit(s.Rate), max(1, int(s.Rate/100)))
