@@ -219,6 +219,27 @@ func wellBehaved(s *server) behaviour {
 
 var errTest = errors.New("for the test")
 
+// TestFallbackIsProof: a server that sees the mark of a client that fell back shows
+// by that that it still answers, and is asked for nothing more.
+func TestFallbackIsProof(t *testing.T) {
+	s := modern()
+	s.versions, s.suites = []uint16{versionTLS11, versionTLS12}, []uint16{0xC030, 0xC014, 0xC013}
+	marked := false
+	e := enumerate(t, func(n int, client *hello.ClientHello) answered {
+		if marked {
+			t.Error("it is asked for more")
+		}
+		if client == nil {
+			return answered{}
+		}
+		marked = slices.Contains(client.Offer.CipherSuites, 0x5600)
+		return s.answer(n, client)
+	}, nil)
+	if !e.Complete || !marked || e.NoFallbackSCSV || !sameSuites(e, versionTLS11, 0xC014, 0xC013) {
+		t.Errorf("%+v", e)
+	}
+}
+
 func TestElimination(t *testing.T) {
 	e := enumerate(t, wellBehaved(modern()), nil)
 	if !e.Complete || !sameSuites(e, versionTLS13, 0x1302, 0x1301) || !sameSuites(e, versionTLS12, 0xC030, 0xC02F, 0x009D) || len(e.Versions) != 2 {

@@ -58,11 +58,12 @@ func (f *found) take(v uint16, a *answer) {
 	f.plain = a.outcome == refused && (!errors.As(a.err, &alert) || alert == alertProtocolVersion || alert == alertHandshakeFailure && v == versionSSL30)
 }
 
-// The alerts of a server that does not have a version (RFC 8446 §6.2); SSL 3.0 has
-// only the second (RFC 6101 §5.4.2).
+// The alerts of a server that does not have a version (RFC 8446 §6.2), of which SSL 3.0 has
+// only the second (RFC 6101 §5.4.2), and of one that has a better one.
 const (
-	alertProtocolVersion  = 70
-	alertHandshakeFailure = 40
+	alertProtocolVersion       = 70
+	alertHandshakeFailure      = 40
+	alertInappropriateFallback = 86 // RFC 7507 §3
 )
 
 func chosenSuite(a *answer) uint16 { return a.server.CipherSuite }
@@ -199,6 +200,13 @@ func (r *run) fallback() {
 	}
 	a := r.ask(r.suiteRequest(below)(append(slices.Clone(offer), fallbackSCSV)))
 	r.seen.NoFallbackSCSV = a.outcome == accepted
+	var alert hello.AlertError
+	if a.outcome == refused && errors.As(a.err, &alert) && alert == alertInappropriateFallback {
+		// Who sees that answers as it did before, and need not be asked for proof.
+		r.mu.Lock()
+		r.accepted, r.refused = r.asked, r.asked-1
+		r.mu.Unlock()
+	}
 }
 
 // control asks once more for what was accepted, if the last thing that the server
