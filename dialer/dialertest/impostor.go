@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/tls"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
@@ -54,7 +55,8 @@ func impostor13(host string) func(*pki) func(net.Conn) {
 
 // pretend is a server of TLS 1.3 that shows a certificate as if it had not its
 // key, and in place of a CertificateVerify message the alert certificate_required.
-// With a client that does not take AES-128-GCM the alert is internal_error.
+// With a client that takes neither AES-128-GCM nor ChaCha20-Poly1305 the alert is
+// internal_error.
 func pretend(c net.Conn, cert tls.Certificate) {
 	cert.PrivateKey = keyless{cert.PrivateKey.(crypto.Signer).Public()}
 	var log bytes.Buffer
@@ -76,13 +78,17 @@ func (keyless) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
 // ends a flight that it cannot sign.
 type alertSwapper struct {
 	net.Conn
-	log *bytes.Buffer
+	log   *bytes.Buffer
+	suite uint16 // of the last ServerHello
 }
 
 func (c *alertSwapper) Write(p []byte) (int, error) {
 	last, sealed := -1, uint64(0)
 	for at := 0; at+recordHeader <= len(p); at += recordHeader + (int(p[at+3])<<8 | int(p[at+4])) {
-		if p[at] == recordApplication {
+		switch p[at] {
+		case recordHandshake:
+			c.suite = helloSuite(p[at+recordHeader:])
+		case recordApplication:
 			last = at
 			sealed++
 		}
@@ -91,10 +97,20 @@ func (c *alertSwapper) Write(p []byte) (int, error) {
 	if last < 0 || len(secret) != 32 {
 		return c.Conn.Write(p)
 	}
-	s := newSealer13(secret)
+	s := newSealer13(c.suite, secret)
 	s.Sequence = sealed - 1
 	if _, err := c.Conn.Write(append(bytes.Clone(p[:last]), s.Seal(recordAlert, []byte{2, 116})...)); err != nil {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// helloSuite returns the suite of a ServerHello, which has a session ID of at most 32
+// bytes before it, and 0 for any other message.
+func helloSuite(message []byte) uint16 {
+	const session = 4 + 2 + 32 // behind the header, the version and the random
+	if len(message) <= session || message[0] != serverHello || len(message) < session+1+int(message[session])+2 {
+		return 0
+	}
+	return binary.BigEndian.Uint16(message[session+1+int(message[session]):])
 }

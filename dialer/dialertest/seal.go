@@ -12,6 +12,8 @@ import (
 	"encoding/hex"
 	"net"
 	"slices"
+
+	"golang.org/x/crypto/chacha20poly1305"
 )
 
 // Sealer protects records by hand, for what crypto/tls would not send. It is
@@ -27,6 +29,7 @@ type Sealer struct {
 	// Sequence is the number of the next record.
 	Sequence uint64
 
+	suite  uint16 // of TLS 1.3
 	secret []byte // of TLS 1.3; nil if it is not known
 }
 
@@ -52,13 +55,15 @@ func (s *Sealer) Seal(kind uint8, payload []byte) []byte {
 
 // Update goes on to the keys after a KeyUpdate (RFC 8446 §7.2). It is for the
 // Sealers of [ServeSealed] under TLS 1.3.
-func (s *Sealer) Update() { *s = *newSealer13(expandLabel(s.secret, "traffic upd", sha256.Size)) }
+func (s *Sealer) Update() {
+	*s = *newSealer13(s.suite, expandLabel(s.secret, "traffic upd", sha256.Size))
+}
 
 // ServeSealed completes the handshake of one version, which is config's
-// MinVersion, with AES-128-GCM, and then runs serve with a Sealer for what the
+// MinVersion, with AES-128-GCM or, under TLS 1.3, with ChaCha20-Poly1305, which
+// machines without instructions for AES prefer, and then runs serve with a Sealer for what the
 // server sends next. Before that it has sent nothing: there are no session
-// tickets. It does nothing more if the handshake fails or the client does not
-// take AES-128-GCM.
+// tickets. It does nothing more if the handshake fails or the client takes neither.
 func ServeSealed(c net.Conn, config *tls.Config, serve func(*Sealer)) {
 	config = config.Clone()
 	config.MaxVersion = config.MinVersion
@@ -72,9 +77,9 @@ func ServeSealed(c net.Conn, config *tls.Config, serve func(*Sealer)) {
 		return
 	}
 	switch suite := t.ConnectionState().CipherSuite; {
-	case suite == tls.TLS_AES_128_GCM_SHA256:
+	case suite == tls.TLS_AES_128_GCM_SHA256, suite == tls.TLS_CHACHA20_POLY1305_SHA256:
 		_, secret := logged(log.Bytes(), "SERVER_TRAFFIC_SECRET_0")
-		serve(newSealer13(secret))
+		serve(newSealer13(suite, secret))
 	case config.MinVersion == tls.VersionTLS12:
 		client, secret := logged(log.Bytes(), "CLIENT_RANDOM")
 		serve(newSealer12(secret, client, caught.random))
@@ -108,9 +113,18 @@ func logged(log []byte, label string) (random, secret []byte) {
 	return nil, nil
 }
 
-// newSealer13 has the keys of RFC 8446 §7.3 for TLS_AES_128_GCM_SHA256.
-func newSealer13(secret []byte) *Sealer {
-	return &Sealer{Version: tls.VersionTLS13, AEAD: gcm(expandLabel(secret, "key", 16)), IV: expandLabel(secret, "iv", 12), secret: secret}
+// newSealer13 has the keys of RFC 8446 §7.3 for TLS_AES_128_GCM_SHA256 or
+// TLS_CHACHA20_POLY1305_SHA256.
+func newSealer13(suite uint16, secret []byte) *Sealer {
+	s := &Sealer{Version: tls.VersionTLS13, IV: expandLabel(secret, "iv", 12), suite: suite, secret: secret}
+	if suite == tls.TLS_CHACHA20_POLY1305_SHA256 {
+		aead, err := chacha20poly1305.New(expandLabel(secret, "key", chacha20poly1305.KeySize))
+		must(err)
+		s.AEAD = aead
+	} else {
+		s.AEAD = gcm(expandLabel(secret, "key", 16))
+	}
+	return s
 }
 
 // newSealer12 has the server's keys of RFC 5246 §6.3 for AES-128-GCM, whose
