@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
-	"time"
 
 	"certsweep/dialer/dialertest"
 )
@@ -77,7 +76,7 @@ func TestProbeStartTLSDeadline(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer server.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), impatience)
 	defer cancel()
 	got, err := probe(new(Dialer), ctx, startTLSEndpoint(server.Addr(), "smtp"))
 	checkStartTLSError(t, got, err, CodeTimeout)

@@ -126,6 +126,7 @@ func probeReal(t *testing.T, addr netip.AddrPort, s realSettings, n int) dialer.
 	counted := relay(t, addr)
 	d := &dialer.Dialer{DrainTimeout: patience}
 	var h dialer.Handshake
+	late := 0 // on a busy machine, a server may not answer the goodbye in time
 	for range n {
 		var err error
 		e := dialer.Endpoint{Host: "127.0.0.1", Port: counted.Addr().Port(), ServerName: "real.test"}
@@ -139,12 +140,15 @@ func probeReal(t *testing.T, addr netip.AddrPort, s realSettings, n int) dialer.
 		if h.Version != s.version {
 			t.Errorf("version %s", hello.VersionName(h.Version))
 		}
+		if h.Drain.End != dialer.DrainEOF {
+			late++
+		}
 	}
 	if err := counted.Wait(within(t, patience)); err != nil {
 		t.Fatal(err)
 	}
-	if h.Drain.End == dialer.DrainEOF && counted.Resets() != 0 {
-		t.Errorf("%d of %d connections were reset by us", counted.Resets(), n)
+	if resets := counted.Resets(); resets > int64(late) {
+		t.Errorf("%d of %d connections were reset by us, and %d drains did not end in peace", resets, n, late)
 	}
 	return h
 }
