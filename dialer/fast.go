@@ -5,8 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/netip"
 	"os"
 	"time"
@@ -336,141 +334,10 @@ func mayBeTLS(failure *Error) bool {
 	return ok && len(notTLS.First) > 0 && 20 <= notTLS.First[0] && notTLS.First[0] <= 23 || saysSSL2(failure)
 }
 
-// leave ends the connection: with a goodbye, and when the server has ended it too, if
-// that is to be in peace.
-func (g *Glance) leave(closed error, peace bool) {
-	g.begun = time.Now()
-	if closed != nil || !peace {
-		g.hangUp(errors.Is(closed, io.EOF))
-		return
-	}
-	if g.err == nil || g.err.Code != CodeAlert && g.err.Code != CodeEOF {
-		g.wire.say(g.query.Goodbye())
-	}
-	g.query = nil
-	if g.d.DrainTimeout < 0 {
-		g.hangUp(true)
-		return
-	}
-	g.stage = glancePart
-	limit := g.begun.Add(g.d.drainTimeout(g.h.Timing.Connect))
-	if g.next != nextNothing && !g.deadline.IsZero() {
-		// The time is the next hello's too.
-		if most := g.begun.Add(g.deadline.Sub(g.begun) / rescuePart); most.Before(limit) {
-			limit = most
-		}
-	}
-	g.wire.SetReadDeadline(limit)
-	if g.next == nextNothing && g.d.BeforeDrain != nil {
-		g.d.BeforeDrain(g.ctx)
-	}
-}
-
-// part reads to the end of the connection, as far as it is there.
-func (g *Glance) part() {
-	buf := drainBuffers.Get().(*[drainBuffer]byte)
-	defer drainBuffers.Put(buf)
-	most := g.d.DrainBytes
-	if most == 0 {
-		most = DefaultDrainBytes
-	}
-	err := g.wire.waited()
-	for err == nil && g.read < most {
-		var n int
-		n, err = g.wire.take(buf[:])
-		g.read += int64(n)
-	}
-	if err != errNothing {
-		g.hangUp(errors.Is(err, io.EOF))
-	}
-}
-
-// hangUp closes the connection, and goes on with what follows it.
-func (g *Glance) hangUp(peace bool) {
-	if g.next == nextNothing {
-		g.h.Timing.Drain = time.Since(g.begun)
-	}
-	g.close(peace)
-	g.query = nil
-	if g.next != nextHello {
-		g.stage = glanceDone
-		return
-	}
-	if g.first = g.err; g.err.Code == CodeTimeout {
-		// Those may be many, and hold no more than they have to.
-		g.first = errSilent
-	}
-	g.next, g.second, g.err, g.read = nextNothing, true, nil, 0
-	g.others = []netip.Addr{g.h.Addr.Addr()}
-	g.dial()
-}
-
-// close closes the connection, if there is one.
-func (g *Glance) close(peace bool) {
-	g.detach()
-	switch {
-	case g.wire != nil:
-		g.wire.end(peace)
-	case g.conn != nil:
-		rawConn(g.conn).Close()
-	}
-	g.wire, g.conn = nil, nil
-}
-
 // connectError says if it was the time of the connect alone that was up.
 func (g *Glance) connectError(err error) error {
 	if own := g.d.connectTimeout(); own > 0 && isTimeout(err) && g.ctx.Err() == nil && (g.deadline.IsZero() || g.start.Add(own).Before(g.deadline)) {
 		return &Error{Phase: PhaseConnect, Code: CodeTimeout, Err: errConnectTimeout}
 	}
 	return err
-}
-
-// blockingWire is the connection of a Glance that may block in all that it does.
-type blockingWire struct {
-	conn net.Conn
-	made time.Time
-	buf  []byte // what wait read
-	rest []byte
-	err  error
-}
-
-func (w *blockingWire) wait() {
-	if len(w.rest) > 0 || w.err != nil {
-		return
-	}
-	if w.buf == nil {
-		w.buf = make([]byte, drainBuffer)
-	}
-	var n int
-	n, w.err = w.conn.Read(w.buf)
-	w.rest = w.buf[:n]
-}
-
-func (w *blockingWire) connected() (time.Time, error) { return w.made, nil }
-
-func (w *blockingWire) waited() error { return nil }
-
-func (w *blockingWire) take(room []byte) (int, error) {
-	if len(w.rest) == 0 {
-		if w.err != nil {
-			return 0, w.err
-		}
-		return 0, errNothing
-	}
-	n := copy(room, w.rest)
-	w.rest = w.rest[n:]
-	return n, nil
-}
-
-func (w *blockingWire) say(record []byte) { w.conn.Write(record) }
-
-// SetReadDeadline sets it of reads and writes, which both may block.
-func (w *blockingWire) SetReadDeadline(t time.Time) error { return w.conn.SetDeadline(t) }
-
-func (w *blockingWire) end(peace bool) {
-	raw := rawConn(w.conn)
-	if peace {
-		setLinger(raw, -1)
-	}
-	raw.Close()
 }

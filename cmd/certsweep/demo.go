@@ -26,20 +26,8 @@ func (e *environment) demo(args []string) error {
 	if done, err := e.inform(described, o); done {
 		return err
 	}
-	if len(described.Args())+len(o.Targets) > 0 {
-		return usageError("demo brings its own targets: to scan yours, leave out the word demo")
-	}
-	if err := o.validate(described); err != nil {
+	if err := o.validateDemo(described); err != nil {
 		return err
-	}
-	if o.Names != "" {
-		return usageError("demo's servers have names of their own: --names is for your targets")
-	}
-	if o.resume {
-		return usageError("demo uses other ports each time: there is nothing to --resume")
-	}
-	if !described.Changed("timeout") {
-		o.Timeout = flags.Duration(demoTimeout)
 	}
 	farm, err := dialertest.Start()
 	if err != nil {
@@ -84,6 +72,26 @@ func (e *environment) demo(args []string) error {
 		err = e.tellEnumeration(o, farm.Endpoint("good"))
 	}
 	return err
+}
+
+// validateDemo looks at the flags, and sets what they leave open.
+func (o *options) validateDemo(described *flags.Command) error {
+	if len(described.Args())+len(o.Targets) > 0 {
+		return usageError("demo brings its own targets: to scan yours, leave out the word demo")
+	}
+	if err := o.validate(described); err != nil {
+		return err
+	}
+	if o.Names != "" {
+		return usageError("demo's servers have names of their own: --names is for your targets")
+	}
+	if o.resume {
+		return usageError("demo uses other ports each time: there is nothing to --resume")
+	}
+	if !described.Changed("timeout") {
+		o.Timeout = flags.Duration(demoTimeout)
+	}
+	return nil
 }
 
 // tellEnumeration says what one server of the farm accepts. To ask all of them would
