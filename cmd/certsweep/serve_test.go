@@ -464,10 +464,12 @@ func TestRecipeAlerts(t *testing.T) {
 		"EndpointCannotBeChecked": "refused.test",
 		"CertsweepListIsBroken":   "",
 	}
+	// The job that asks for one endpoint at a time has a clock of its own.
+	const probed = `ssl_cert_not_after{job="probe",cn="good.test"}`
 	var fired map[string]string
 	for deadline := time.Now().Add(40 * time.Second); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
 		fired = alerts(t, address)
-		if fmt.Sprint(fired) == fmt.Sprint(want) {
+		if fmt.Sprint(fired) == fmt.Sprint(want) && len(query(t, address, probed)) == 1 {
 			break
 		}
 	}
@@ -475,8 +477,7 @@ func TestRecipeAlerts(t *testing.T) {
 		text, _ := os.ReadFile(log.Name())
 		t.Fatalf("fired: %v\nwanted: %v\n%s", fired, want, text)
 	}
-	// The job that asks for one endpoint at a time is up too.
-	if got := query(t, address, `ssl_cert_not_after{job="probe",cn="good.test"}`); len(got) != 1 {
+	if got := query(t, address, probed); len(got) != 1 {
 		t.Errorf("by /probe: %v", got)
 	}
 	if got := query(t, address, `up == 0`); len(got) != 0 {
