@@ -187,7 +187,7 @@ func (l *line) joinFields(fields []field) (text string, n int) {
 	addr, err := netip.ParseAddr(strings.Trim(text, "[]"))
 	isAddr, port := err == nil, ""
 	second := strings.TrimSuffix(fields[1].text, "/tcp")
-	if strings.Trim(second, "0123456789,-") == "" && strings.Trim(second[:1], ",-") != "" {
+	if second != "" && strings.Trim(second, "0123456789,-") == "" && strings.Trim(second[:1], ",-") != "" {
 		port = second
 		n = 2
 	} else if isAddr && l.isName(fields[1].text) {

@@ -183,6 +183,8 @@ func TestReadTargetsNonsense(t *testing.T) {
 		"0x7f000001":                   "ends in a number",
 		"user:pw@host.test":            "not a port",
 		"192.0.2.1 443 optionl":        "unknown attribute",
+		"192.0.2.1 \"\"":               "unknown attribute",
+		"192.0.2.1 /tcp":               "unknown attribute",
 		"192.0.2.1:443 8443":           "unknown attribute",
 		"example.com,192.0.2.1":        "write host,port, address,name",
 		"example.com sni=":             "it is empty",
