@@ -106,7 +106,8 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 	if deadline, ok := ctx.Deadline(); ok {
 		conn.SetDeadline(deadline)
 	}
-	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	raw := conn // conn changes, while this may run
+	stop := context.AfterFunc(ctx, func() { raw.SetDeadline(time.Unix(1, 0)) })
 	negotiate := connectHTTP
 	if d.URL.Scheme == "socks5" {
 		negotiate = connectSOCKS

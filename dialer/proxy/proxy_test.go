@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -214,4 +215,25 @@ func TestNoProxy(t *testing.T) {
 	if _, err := (&Dialer{URL: u}).DialContext(ctx, "tcp", "target.test:443"); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
+}
+
+// TestSilentTLSProxy: a proxy that says nothing in its handshake is given up when
+// the time is up, by many at once.
+func TestSilentTLSProxy(t *testing.T) {
+	u, err := Parse("https://" + serve(t, func(conn net.Conn) { io.Copy(io.Discard, conn) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dials sync.WaitGroup
+	for range 200 {
+		dials.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			conn, err := (&Dialer{URL: u}).DialContext(ctx, "tcp", "target.test:443")
+			if e, ok := errors.AsType[*Error](err); !ok || e.Kind != Unreachable || conn != nil {
+				t.Errorf("got %v, %v", conn, err)
+			}
+		})
+	}
+	dials.Wait()
 }
