@@ -17,9 +17,10 @@ import (
 // TrustFallback is set.
 func (o *Options) Verifier() (*results.Verifier, error) {
 	roots := x509.NewCertPool()
+	var pem []byte // of a file that may be a pipe, which can be read once
 	if o.CAFile != "" {
-		pem, err := os.ReadFile(o.CAFile)
-		if err != nil {
+		var err error
+		if pem, err = os.ReadFile(o.CAFile); err != nil {
 			return nil, process.Usage("--ca-file: %w", err)
 		}
 		if !roots.AppendCertsFromPEM(pem) {
@@ -46,10 +47,7 @@ func (o *Options) Verifier() (*results.Verifier, error) {
 			o.TrustFallback = true
 			return o.mozilla(roots)
 		}
-		if o.CAFile != "" {
-			pem, _ := os.ReadFile(o.CAFile)
-			system.AppendCertsFromPEM(pem)
-		}
+		system.AppendCertsFromPEM(pem)
 		roots = system
 	}
 	return &results.Verifier{Roots: roots, Public: o.CAFile == ""}, nil
